@@ -1,0 +1,19 @@
+//! `docker exec` on a WebSocket.
+//!
+//! A [`server`] joins each WebSocket (a *peer*) to one exec in a container; that pair is a
+//! [`session`]. A [`client`] is the other end. Modules, in the order in which they may import
+//! one another (`tests/layering.rs` keeps it so):
+//!
+//! | module | knows | may import |
+//! |---|---|---|
+//! | [`protocol`] | bytes and messages; no I/O, no clock | nothing |
+//! | [`pipe`] | a bounded queue of bytes between two tasks or threads | nothing |
+//! | [`engine`] | one Docker-compatible engine; hijacked exec streams | nothing |
+//! | [`transport`] | WebSockets: handshakes, limits, keep-alive | `protocol` |
+//! | [`session`] | one peer joined to one exec | `protocol`, `engine`, `transport` |
+//! | [`server`] | listening, admission, the sessions of one server | all above |
+//! | [`client`] | the other end of a session | `protocol`, `pipe`, `transport` |
+//! | `node`, [`cli`] | Node.js and the command line | public items of `server`, `client`, `engine`, `pipe` |
+
+pub mod pipe;
+pub mod protocol;
