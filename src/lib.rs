@@ -17,3 +17,4 @@
 
 pub mod pipe;
 pub mod protocol;
+pub mod transport;

@@ -1,0 +1,343 @@
+//! One open WebSocket, as two halves that live in one task.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::{Sink, Stream};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error as WsError, Message,
+        error::{CapacityError, ProtocolError},
+        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
+    },
+};
+
+use super::{KeepAlive, PeerStream, Pulse, keep_alive::Heart};
+
+/// Bytes that a read from the socket asks for, and that an idle connection keeps.
+const READ_BUFFER: usize = 4096;
+
+/// Bytes of small messages that gather before they are written without a flush.
+const WRITE_BUFFER: usize = 8192;
+
+/// Close codes of RFC 6455, section 7.4, that we send or look for.
+pub mod close_code {
+    /// The session has come to its proper end.
+    pub const NORMAL: u16 = 1000;
+    /// This end is going away.
+    pub const GOING_AWAY: u16 = 1001;
+    /// The peer broke the WebSocket protocol.
+    pub const PROTOCOL: u16 = 1002;
+    /// Never sent: the close frame had no code.
+    pub const NONE: u16 = 1005;
+    /// Never sent: there was no close frame.
+    pub const ABNORMAL: u16 = 1006;
+    /// A text message was not UTF-8.
+    pub const INVALID_DATA: u16 = 1007;
+    /// A message was larger than the limit.
+    pub const TOO_BIG: u16 = 1009;
+    /// The server could not do what was asked.
+    pub const INTERNAL: u16 = 1011;
+    /// The server has no room for another session.
+    pub const TRY_AGAIN: u16 = 1013;
+}
+
+/// Why a WebSocket came to an end that was not a proper close.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// The connection ended without a close frame.
+    #[error("connection to the peer was lost")]
+    Lost(#[source] Option<io::Error>),
+    /// The peer answered nothing for the whole of the keep-alive's two times.
+    #[error("peer has been silent for {} ms, the keep-alive's limit", .0.as_millis())]
+    Silent(Duration),
+    /// A message was larger than the limit.
+    #[error("peer sent a message larger than the limit of {limit} bytes: send smaller ones")]
+    TooBig {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A text message was not UTF-8.
+    #[error("peer sent a text message that is not UTF-8: send bytes as binary messages")]
+    NotUtf8,
+    /// The peer broke the WebSocket protocol.
+    #[error("peer broke the WebSocket protocol: {0}")]
+    Protocol(String),
+}
+
+impl TransportError {
+    /// Stable name for programs, listed in docs/errors.md.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Lost(_) => "DEW_CONNECTION_LOST",
+            Self::Silent(_) => "DEW_PEER_SILENT",
+            Self::TooBig { .. } => "DEW_MESSAGE_TOO_BIG",
+            Self::NotUtf8 => "DEW_NOT_UTF8",
+            Self::Protocol(_) => "DEW_WEBSOCKET_PROTOCOL",
+        }
+    }
+
+    /// The close code that tells the peer.
+    #[must_use]
+    pub const fn close_code(&self) -> u16 {
+        match self {
+            Self::Lost(_) | Self::Silent(_) => close_code::GOING_AWAY,
+            Self::TooBig { .. } => close_code::TOO_BIG,
+            Self::NotUtf8 => close_code::INVALID_DATA,
+            Self::Protocol(_) => close_code::PROTOCOL,
+        }
+    }
+
+    fn new(error: WsError, limit: usize) -> Self {
+        match error {
+            WsError::Io(error) => Self::Lost(Some(error)),
+            WsError::ConnectionClosed
+            | WsError::AlreadyClosed
+            | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Lost(None),
+            WsError::Capacity(CapacityError::MessageTooLong { .. }) => Self::TooBig { limit },
+            WsError::Utf8(_) => Self::NotUtf8,
+            other => Self::Protocol(other.to_string()),
+        }
+    }
+}
+
+/// What came from the peer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// A whole message; text as its UTF-8 bytes.
+    Message(Bytes),
+    /// The peer has closed, with this code ([`close_code::NONE`] if it gave none) and reason.
+    Closed(u16, String),
+}
+
+struct Shared {
+    socket: WebSocketStream<PeerStream>,
+    heart: Heart,
+    limit: usize,
+}
+
+/// Both halves are polled by one task, so the lock is never contended.
+type Handle = Arc<Mutex<Shared>>;
+
+fn locked<R>(handle: &Handle, act: impl FnOnce(&mut Shared) -> R) -> R {
+    act(&mut handle.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The settings of each WebSocket, with messages of at most `limit` bytes.
+pub(super) fn config(limit: usize) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_message_size(Some(limit))
+        .max_frame_size(Some(limit))
+}
+
+/// An open WebSocket.
+pub struct Peer(Handle);
+
+impl Peer {
+    /// The server's end of `stream`, after the 101 was written. `head` holds bytes that came
+    /// behind the request.
+    pub async fn server(stream: PeerStream, head: Bytes, limit: usize, times: KeepAlive) -> Self {
+        Self::new(stream, head, Role::Server, limit, times).await
+    }
+
+    /// The client's end of `stream`, after the 101 was read. `head` holds bytes that came
+    /// behind the response.
+    pub async fn client(stream: PeerStream, head: Bytes, limit: usize, times: KeepAlive) -> Self {
+        Self::new(stream, head, Role::Client, limit, times).await
+    }
+
+    async fn new(
+        stream: PeerStream,
+        head: Bytes,
+        role: Role,
+        limit: usize,
+        times: KeepAlive,
+    ) -> Self {
+        stream.tune();
+        let config = Some(config(limit));
+        let socket = WebSocketStream::from_partially_read(stream, head.into(), role, config).await;
+        Self::from_socket(socket, limit, times)
+    }
+
+    /// An open WebSocket that was made with [`config`].
+    pub(super) fn from_socket(
+        socket: WebSocketStream<PeerStream>,
+        limit: usize,
+        times: KeepAlive,
+    ) -> Self {
+        let heart = Heart::new(times, Instant::now());
+        Self(Arc::new(Mutex::new(Shared { socket, heart, limit })))
+    }
+
+    /// The two halves. They must stay in one task.
+    #[must_use]
+    pub fn split(self) -> (PeerSender, PeerReceiver) {
+        (PeerSender(Arc::clone(&self.0)), PeerReceiver(self.0))
+    }
+}
+
+/// The half that sends.
+pub struct PeerSender(Handle);
+
+impl PeerSender {
+    async fn ready(&mut self) -> Result<(), TransportError> {
+        poll_fn(|cx| self.poll(cx, |socket, cx| socket.poll_ready(cx))).await
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        act: impl FnOnce(
+            Pin<&mut WebSocketStream<PeerStream>>,
+            &mut Context<'_>,
+        ) -> Poll<Result<(), WsError>>,
+    ) -> Poll<Result<(), TransportError>> {
+        locked(&self.0, |shared| {
+            let limit = shared.limit;
+            act(Pin::new(&mut shared.socket), cx)
+                .map_err(|error| TransportError::new(error, limit))
+        })
+    }
+
+    async fn put(&mut self, message: Message) -> Result<(), TransportError> {
+        self.ready().await?;
+        locked(&self.0, |shared| {
+            let limit = shared.limit;
+            Pin::new(&mut shared.socket)
+                .start_send(message)
+                .map_err(|error| TransportError::new(error, limit))
+        })
+    }
+
+    /// Queues one message; waits only while an earlier one could not be written. Not
+    /// cancel-safe: a message may be queued or not.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the connection is gone.
+    pub async fn feed(&mut self, wire: Bytes) -> Result<(), TransportError> {
+        self.put(Message::Binary(wire)).await
+    }
+
+    /// Writes out everything that was queued. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the connection is gone.
+    pub async fn flush(&mut self) -> Result<(), TransportError> {
+        poll_fn(|cx| self.poll(cx, |socket, cx| socket.poll_flush(cx))).await
+    }
+
+    /// Queues and writes out one message.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the connection is gone.
+    pub async fn send(&mut self, wire: Bytes) -> Result<(), TransportError> {
+        self.feed(wire).await?;
+        self.flush().await
+    }
+
+    /// Sends a ping.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the connection is gone.
+    pub async fn ping(&mut self) -> Result<(), TransportError> {
+        self.put(Message::Ping(Bytes::new())).await?;
+        self.flush().await
+    }
+
+    /// Sends the close frame. `reason` is cut to the 123 bytes that fit into one.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the connection is gone.
+    pub async fn close(&mut self, code: u16, reason: &str) -> Result<(), TransportError> {
+        let reason = &reason[..reason.floor_char_boundary(123)];
+        let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
+        match self.put(Message::Close(Some(frame))).await {
+            // The peer's own close came first and was answered.
+            Err(TransportError::Lost(None)) => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => self.flush().await,
+        }
+    }
+}
+
+/// The half that receives, and that knows whether the peer is alive.
+pub struct PeerReceiver(Handle);
+
+impl PeerReceiver {
+    /// The next message. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the connection is gone or the peer broke a rule; the sending half can still
+    /// try to say so.
+    pub async fn next(&mut self) -> Result<Incoming, TransportError> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, TransportError>> {
+        locked(&self.0, |shared| {
+            loop {
+                let next = ready!(Pin::new(&mut shared.socket).poll_next(cx));
+                shared.heart.heard(Instant::now());
+                return Poll::Ready(match next {
+                    None => Err(TransportError::Lost(None)),
+                    Some(Err(error)) => Err(TransportError::new(error, shared.limit)),
+                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                    Some(Ok(Message::Close(None))) => {
+                        Ok(Incoming::Closed(close_code::NONE, String::new()))
+                    }
+                    Some(Ok(Message::Close(Some(frame)))) => {
+                        Ok(Incoming::Closed(frame.code.into(), frame.reason.to_string()))
+                    }
+                    Some(Ok(data)) => Ok(Incoming::Message(data.into_data())),
+                });
+            }
+        })
+    }
+
+    /// When to call [`PeerReceiver::beat`] next; `None` if the keep-alive is off.
+    #[must_use]
+    pub fn next_beat(&self) -> Option<Instant> {
+        locked(&self.0, |shared| shared.heart.next())
+    }
+
+    /// What the keep-alive asks for now. `excused`: the peer need not answer at the moment,
+    /// since it has asked for a pause or one of us does not read. A peer whose end of the
+    /// connection is closed is gone even then.
+    pub fn beat(&mut self, excused: bool) -> Pulse {
+        locked(&self.0, |shared| {
+            if excused && shared.socket.get_ref().is_hung_up() {
+                return Pulse::Gone;
+            }
+            shared.heart.beat(Instant::now(), excused)
+        })
+    }
+
+    /// After our close frame: reads and drops what still comes until the peer closes too, so
+    /// that the kernel does not answer unread bytes with a reset, which would take our last
+    /// words from the peer.
+    pub async fn drain(&mut self, limit: Duration) {
+        let _ = tokio::time::timeout(limit, async {
+            while let Ok(Incoming::Message(_)) = self.next().await {}
+            while self.next().await.is_ok() {}
+        })
+        .await;
+    }
+}

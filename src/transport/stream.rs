@@ -1,0 +1,126 @@
+//! The byte streams that a WebSocket can run on.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::client::TlsStream;
+
+/// A byte stream from elsewhere, such as one that JavaScript decrypts.
+pub trait BridgeIo: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> BridgeIo for T {}
+
+/// The connection to a peer.
+pub enum PeerStream {
+    /// Plain TCP.
+    Tcp(TcpStream),
+    /// A unix-domain socket.
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
+    /// TLS of our own, on TCP; clients only.
+    Tls(Box<TlsStream<TcpStream>>),
+    /// A stream that somebody else moves the bytes of.
+    Bridge(Box<dyn BridgeIo>),
+}
+
+impl std::fmt::Debug for PeerStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Tcp(_) => "Tcp",
+            #[cfg(unix)]
+            Self::Unix(_) => "Unix",
+            Self::Tls(_) => "Tls",
+            Self::Bridge(_) => "Bridge",
+        })
+    }
+}
+
+impl PeerStream {
+    /// Prepares the socket: no delay for small writes, and the kernel's own keep-alive, which
+    /// notices a vanished host even while our pings cannot be sent. Failures do not matter.
+    pub(super) fn tune(&self) {
+        let tcp = match self {
+            Self::Tcp(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+            _ => return,
+        };
+        let _ = tcp.set_nodelay(true);
+        let keep_alive = socket2::TcpKeepalive::new()
+            .with_time(std::time::Duration::from_secs(60))
+            .with_interval(std::time::Duration::from_secs(15));
+        let _ = socket2::SockRef::from(tcp).set_tcp_keepalive(&keep_alive);
+    }
+
+    /// Whether the other end has gone, asked of the kernel without reading: its end of the
+    /// stream is closed or the connection broke. `false` where that cannot be told.
+    pub(super) fn is_hung_up(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use rustix::event::{PollFd, PollFlags, Timespec, poll};
+            use std::os::fd::AsFd;
+            let fd = match self {
+                Self::Tcp(tcp) => tcp.as_fd(),
+                Self::Unix(unix) => unix.as_fd(),
+                Self::Tls(tls) => tls.get_ref().0.as_fd(),
+                Self::Bridge(_) => return false,
+            };
+            #[cfg(target_os = "linux")]
+            let gone = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+            #[cfg(not(target_os = "linux"))]
+            let gone = PollFlags::HUP | PollFlags::ERR;
+            let mut asked = [PollFd::from_borrowed_fd(fd, gone)];
+            let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+            matches!(poll(&mut asked, Some(&now)), Ok(1..)) && asked[0].revents().intersects(gone)
+        }
+        #[cfg(not(unix))]
+        false
+    }
+}
+
+/// Calls one poll method of whichever stream it is.
+macro_rules! each {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            PeerStream::Tcp($stream) => $call,
+            #[cfg(unix)]
+            PeerStream::Unix($stream) => $call,
+            PeerStream::Tls($stream) => $call,
+            PeerStream::Bridge($stream) => $call,
+        }
+    };
+}
+
+impl AsyncRead for PeerStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for PeerStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, stream => Pin::new(stream).poll_write(cx, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
