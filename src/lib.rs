@@ -15,6 +15,7 @@
 //! | [`client`] | the other end of a session | `protocol`, `pipe`, `transport` |
 //! | `node`, [`cli`] | Node.js and the command line | public items of `server`, `client`, `engine`, `pipe` |
 
+pub mod engine;
 pub mod pipe;
 pub mod protocol;
 pub mod transport;

@@ -1,0 +1,173 @@
+//! Typed calls: bollard's models over connections of our own.
+//!
+//! Connections are kept and used again. One that the engine closed meanwhile (a
+//! restart) fails a call that never reached the new engine, so a call that fails on
+//! its connection is made again on a new one.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bollard::{BollardRequest, Docker, errors::Error as BollardError};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{HOST, HeaderValue};
+use hyper::{Request, Response, Uri};
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tower_service::Service;
+
+use super::connect::{Socket, connect};
+use super::error::EngineError;
+use super::hijack::host_header;
+use super::host::EngineHost;
+
+/// Connections kept for the next call, and for how long. An engine gives each a
+/// goroutine and a descriptor; more than this help nobody, since calls take 1-2 ms.
+const KEPT_CONNECTIONS: usize = 4;
+const KEEP_FOR: Duration = Duration::from_secs(20);
+/// How often a call is made again after its connection failed under it: once for each
+/// connection that may have been kept, and the last on a new one.
+const RETRIES: usize = KEPT_CONNECTIONS;
+
+/// Makes the calls of one engine.
+#[derive(Clone)]
+pub(super) struct Calls {
+    host: Arc<EngineHost>,
+    timeout: Duration,
+    client: Client<Connector, Full<Bytes>>,
+}
+
+impl Calls {
+    pub(super) fn new(host: Arc<EngineHost>, timeout: Duration, connect_timeout: Duration) -> Self {
+        let connector = Connector { host: Arc::clone(&host), timeout: connect_timeout };
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(KEEP_FOR)
+            .pool_max_idle_per_host(KEPT_CONNECTIONS)
+            .build(connector);
+        Self { host, timeout, client }
+    }
+
+    /// Makes one call, within the deadline; `what` names it in errors.
+    pub(super) async fn call<T, F>(
+        &self,
+        what: &str,
+        make: impl FnOnce(Docker) -> F,
+    ) -> Result<T, EngineError>
+    where
+        F: Future<Output = Result<T, BollardError>>,
+    {
+        let docker = self.docker(self.timeout)?;
+        match tokio::time::timeout(self.timeout, make(docker)).await {
+            Err(_) => Err(EngineError::timed_out(&self.host, what, self.timeout)),
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.convert(what, error)),
+        }
+    }
+
+    /// bollard's client over our connections; its own deadline is not before `timeout`.
+    pub(super) fn docker(&self, timeout: Duration) -> Result<Docker, EngineError> {
+        let client = self.client.clone();
+        let host = HeaderValue::from_str(&host_header(&self.host)).ok();
+        let transport = move |request: BollardRequest| {
+            let (client, host) = (client.clone(), host.clone());
+            async move { send(client, host, request).await }
+        };
+        Docker::connect_with_custom_transport(
+            transport,
+            Some("http://engine"),
+            timeout.as_secs() + 1,
+            bollard::API_DEFAULT_VERSION,
+        )
+        .map_err(|error| self.convert("set-up", error))
+    }
+
+    /// Our error for one of bollard's.
+    pub(super) fn convert(&self, what: &str, error: BollardError) -> EngineError {
+        let unreachable = |source| EngineError::Unreachable { host: (*self.host).clone(), source };
+        match error {
+            BollardError::DockerResponseServerError { status_code, message } => {
+                EngineError::from_status(status_code, message)
+            }
+            BollardError::IOError { err } => unreachable(err),
+            BollardError::HyperResponseError { err } => unreachable(io::Error::other(err)),
+            BollardError::RequestTimeoutError => {
+                EngineError::timed_out(&self.host, what, self.timeout)
+            }
+            other => EngineError::Protocol {
+                host: (*self.host).clone(),
+                what: format!("its answer to {what} cannot be read: {other}"),
+            },
+        }
+    }
+}
+
+/// Sends `request`, again if a kept connection turns out to be dead.
+///
+/// Every call that goes through here may be made twice: reading changes nothing, the
+/// second resize is the first, and an exec that was created and never started is
+/// nothing but an entry that the engine drops by itself.
+async fn send(
+    client: Client<Connector, Full<Bytes>>,
+    host: Option<HeaderValue>,
+    request: BollardRequest,
+) -> Result<Response<Incoming>, BollardError> {
+    let (mut parts, body) = request.into_parts();
+    let body = match body.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return Err(io::Error::other(error.to_string()).into()),
+    };
+    if let Some(host) = host {
+        parts.headers.insert(HOST, host);
+    }
+    let mut retries = RETRIES;
+    loop {
+        let request = Request::from_parts(parts.clone(), Full::new(body.clone()));
+        match client.request(request).await {
+            Ok(response) => return Ok(response),
+            Err(error) if error.is_connect() || retries == 0 => return Err(cause(error).into()),
+            Err(_) => retries -= 1,
+        }
+    }
+}
+
+/// The operating system's error inside, so that its kind is kept.
+fn cause(error: ClientError) -> io::Error {
+    let mut source = error.source();
+    while let Some(inner) = source {
+        if let Some(io) = inner.downcast_ref::<io::Error>() {
+            return io::Error::new(io.kind(), io.to_string());
+        }
+        source = inner.source();
+    }
+    io::Error::other(error)
+}
+
+/// Makes the connections for hyper's pool.
+#[derive(Clone)]
+struct Connector {
+    host: Arc<EngineHost>,
+    timeout: Duration,
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<Socket>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<Socket>>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// The URI is not looked at: every call of an engine goes to its host.
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let Self { host, timeout } = self.clone();
+        Box::pin(async move { Ok(TokioIo::new(connect(&host, timeout).await?)) })
+    }
+}

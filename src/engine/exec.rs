@@ -1,0 +1,314 @@
+//! One command in a container: create, start, resize, inspect.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bollard::models::ExecConfig;
+use bollard::query_parameters::ResizeExecOptionsBuilder;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::demux::Framing;
+use super::error::EngineError;
+use super::hijack::hijack;
+use super::stream::ExecStream;
+use super::{ApiVersion, Engine, EngineInfo, EngineKind, check_container, real_pid};
+
+/// Keys that would take the peer off a TTY, in place of the engine's own Ctrl-P Ctrl-Q.
+///
+/// They cannot be turned off: an empty value means the default, and the engine holds
+/// back whatever may be the beginning of them. So they begin with a key that hardly
+/// anybody types (Ctrl-^), which alone would wait for the next key, and go on in a
+/// way that nobody types.
+const DETACH_KEYS: &str =
+    "ctrl-^,ctrl-_,ctrl-^,ctrl-],ctrl-^,ctrl-_,ctrl-^,ctrl-],ctrl-^,ctrl-_,ctrl-^,ctrl-]";
+/// From here on a TTY can have its size before the command starts.
+const CONSOLE_SIZE_API: ApiVersion = ApiVersion { major: 1, minor: 42 };
+/// Waits before a resize is tried again that came while the command was starting.
+/// Starting takes 60 ms on an idle machine.
+const RESIZE_RETRIES: [Duration; 6] = [
+    Duration::from_millis(20),
+    Duration::from_millis(40),
+    Duration::from_millis(80),
+    Duration::from_millis(160),
+    Duration::from_millis(320),
+    Duration::from_millis(640),
+];
+
+/// The size of a terminal, in character cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TerminalSize {
+    /// Lines.
+    pub rows: u16,
+    /// Characters in a line.
+    pub cols: u16,
+}
+
+/// What to run, and how. The container's own settings apply to what is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExecSpec {
+    /// Program and arguments; no shell looks at them.
+    pub command: Vec<String>,
+    /// Whether the command gets a terminal. It then has one output, stdout.
+    pub tty: bool,
+    /// More environment, as `NAME=value`.
+    pub env: Vec<String>,
+    /// `name`, `uid`, `name:group` or `uid:gid`.
+    pub user: Option<String>,
+    /// Absolute path in the container.
+    pub workdir: Option<String>,
+    /// With all capabilities, whatever the container has.
+    pub privileged: bool,
+    /// The terminal's size at the start; without a TTY it means nothing.
+    pub size: Option<TerminalSize>,
+}
+
+/// Whether a command runs, and how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExecState {
+    /// Whether its first process is alive. Its children may outlive it.
+    pub running: bool,
+    /// `None` until it has ended. 126 and 127 may be the engine's: it could not start.
+    pub exit_code: Option<i64>,
+    /// Its first process in the engine's pid namespace, from the start on.
+    pub pid: Option<u32>,
+}
+
+/// One command in a container. Cloning is cheap, and gives a handle to the same command.
+#[derive(Clone)]
+pub struct Exec {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    engine: Engine,
+    info: Arc<EngineInfo>,
+    id: String,
+    container: String,
+    tty: bool,
+    size: Option<TerminalSize>,
+    /// Given back once the command has started, or is known never to.
+    permit: Mutex<Option<OwnedSemaphorePermit>>,
+    started: AtomicBool,
+    /// The size that was asked for last.
+    wanted: Mutex<Option<TerminalSize>>,
+    /// Held during a resize: the engine would not keep two in order.
+    resizing: tokio::sync::Mutex<()>,
+}
+
+impl fmt::Debug for Exec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Exec({} in {})", self.id(), self.container_id())
+    }
+}
+
+impl Engine {
+    /// Prepares a command in a container; [`Exec::start`] runs it.
+    ///
+    /// Holds one of the [`start_limit`](super::EngineOptions::start_limit) places until
+    /// the command is started, or the last handle to it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` without such a container, `Conflict` if it is stopped or paused,
+    /// `Busy` if no place came free in time. A command that does not exist is no
+    /// error yet: it ends with exit code 126 or 127.
+    pub async fn create_exec(&self, container: &str, spec: &ExecSpec) -> Result<Exec, EngineError> {
+        check_container(container)?;
+        let permit = self.start_permit().await?;
+        let info = self.shared_info().await?;
+        let config = exec_config(spec, info.api);
+        let created =
+            self.call("exec create", |docker| async move {
+                docker.create_exec(container, config).await
+            })
+            .await?;
+        Ok(Exec {
+            shared: Arc::new(Shared {
+                engine: self.clone(),
+                info,
+                id: created.id,
+                container: container.to_owned(),
+                tty: spec.tty,
+                size: spec.size.filter(|_| spec.tty),
+                permit: Mutex::new(Some(permit)),
+                started: AtomicBool::new(false),
+                wanted: Mutex::new(None),
+                resizing: tokio::sync::Mutex::new(()),
+            }),
+        })
+    }
+}
+
+fn exec_config(spec: &ExecSpec, api: ApiVersion) -> ExecConfig {
+    let console_size = spec
+        .size
+        .filter(|_| spec.tty && api >= CONSOLE_SIZE_API)
+        .map(|size| vec![size.rows.into(), size.cols.into()]);
+    ExecConfig {
+        attach_stdin: Some(true),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        tty: Some(spec.tty),
+        detach_keys: spec.tty.then(|| DETACH_KEYS.to_owned()),
+        console_size,
+        env: (!spec.env.is_empty()).then(|| spec.env.clone()),
+        cmd: Some(spec.command.clone()),
+        privileged: spec.privileged.then_some(true),
+        user: spec.user.clone(),
+        working_dir: spec.workdir.clone(),
+    }
+}
+
+impl Exec {
+    /// The engine's id of this command.
+    pub fn id(&self) -> &str {
+        &self.shared.id
+    }
+
+    /// Whether it has a terminal.
+    pub fn tty(&self) -> bool {
+        self.shared.tty
+    }
+
+    /// The container, as it was named at creation.
+    pub fn container_id(&self) -> &str {
+        &self.shared.container
+    }
+
+    /// Runs the command and joins its stdin, stdout and stderr. Once only.
+    ///
+    /// Returns when the engine has taken the start on; the command itself runs some
+    /// 60 ms later. On an engine that cannot set the terminal's size beforehand, the
+    /// stream sets it as soon as the command runs.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if the container was stopped or paused meanwhile, `NotFound` if it
+    /// was removed. `Conflict` too if the command was started before.
+    pub async fn start(&self) -> Result<ExecStream, EngineError> {
+        if self.shared.started.swap(true, Ordering::AcqRel) {
+            // dockerd would answer 101 and end the stream, as if the command had run again.
+            return Err(EngineError::Conflict {
+                message: format!("exec {} was started before", self.id()),
+            });
+        }
+        let started = self.start_once().await;
+        if started.is_err() {
+            self.shared.started.store(false, Ordering::Release);
+        }
+        started
+    }
+
+    async fn start_once(&self) -> Result<ExecStream, EngineError> {
+        // Dropped at the end, however this ends.
+        let _permit = lock(&self.shared.permit).take();
+        let engine = &self.shared.engine;
+        let options = engine.options();
+        let path = format!("/v{}/exec/{}/start", self.shared.info.api, self.id());
+        // Not the exec's own Tty: dockerd frames output exactly if this says false.
+        let body = r#"{"Detach":false,"Tty":false}"#.to_owned();
+        let start = hijack(engine.host(), options.connect_timeout, &path, body);
+        let hijacked = match tokio::time::timeout(options.call_timeout, start).await {
+            Err(_) => {
+                Err(EngineError::timed_out(engine.host(), "exec start", options.call_timeout))
+            }
+            Ok(hijacked) => hijacked,
+        };
+        engine.note(&hijacked);
+        let hijacked = hijacked?;
+        // podman looks at the exec's own Tty instead, and does not say so.
+        let framing = match self.shared.info.kind {
+            EngineKind::Podman if self.tty() && !hijacked.says_framed => Framing::Raw,
+            _ => Framing::Framed,
+        };
+        let late_size = self.shared.size.filter(|_| self.shared.info.api < CONSOLE_SIZE_API);
+        let sizing = late_size.map(|size| self.clone().set_first_size(size));
+        Ok(ExecStream::new(engine.shared.host.clone(), hijacked, framing, sizing))
+    }
+
+    /// Sets the terminal's size. Of sizes that are set at the same time, the latest
+    /// call's stays; the earlier ones may be skipped.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` or `Refused` when the command has ended or was never started, and
+    /// when it has no terminal.
+    pub async fn resize(&self, size: TerminalSize) -> Result<(), EngineError> {
+        *lock(&self.shared.wanted) = Some(size);
+        let _turn = self.shared.resizing.lock().await;
+        if *lock(&self.shared.wanted) != Some(size) {
+            return Ok(());
+        }
+        let mut waits = RESIZE_RETRIES.iter();
+        loop {
+            let query =
+                ResizeExecOptionsBuilder::default().h(size.rows.into()).w(size.cols.into()).build();
+            let engine = &self.shared.engine;
+            let resized = engine
+                .call(
+                    "exec resize",
+                    |docker| async move { docker.resize_exec(self.id(), query).await },
+                )
+                .await;
+            let error = match resized {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            // While the command starts, engines answer 404, 409 or 500 as they do when
+            // it is over. Only its state tells the two apart.
+            let Some(wait) = waits.next().filter(|_| self.may_be_starting(&error)) else {
+                return Err(error);
+            };
+            match self.state().await {
+                Ok(state) if state.exit_code.is_none() => tokio::time::sleep(*wait).await,
+                _ => return Err(error),
+            }
+        }
+    }
+
+    fn may_be_starting(&self, error: &EngineError) -> bool {
+        let refused = matches!(
+            error,
+            EngineError::NotFound { .. }
+                | EngineError::Conflict { .. }
+                | EngineError::Refused { status: 500, .. }
+        );
+        refused && self.tty() && self.shared.started.load(Ordering::Acquire)
+    }
+
+    /// The size from [`ExecSpec`], unless another was asked for meanwhile.
+    async fn set_first_size(self, size: TerminalSize) {
+        if lock(&self.shared.wanted).is_none() {
+            // A command that is over before it got its size has no use for it, and
+            // whatever else is wrong with the engine shows on the stream.
+            let _ = self.resize(size).await;
+        }
+    }
+
+    /// Whether the command runs, and its exit code.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if the engine knows nothing (any more) of the command: it was
+    /// restarted, or the container removed. How the command ended is then lost.
+    pub async fn state(&self) -> Result<ExecState, EngineError> {
+        let engine = &self.shared.engine;
+        let inspected = engine
+            .call("exec inspect", |docker| async move { docker.inspect_exec(self.id()).await })
+            .await?;
+        let running = inspected.running.unwrap_or(false);
+        // podman says 0 from the beginning.
+        let over = !running && self.shared.started.load(Ordering::Acquire);
+        Ok(ExecState {
+            running,
+            exit_code: inspected.exit_code.filter(|_| over),
+            pid: inspected.pid.and_then(real_pid),
+        })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

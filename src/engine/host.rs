@@ -1,0 +1,235 @@
+//! Where an engine is: the syntax of `DOCKER_HOST`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::error::EngineError;
+
+/// Where engines listen unless told otherwise.
+const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+/// The port of an engine that listens on plain TCP.
+const DEFAULT_PORT: u16 = 2375;
+
+/// The address of an engine.
+///
+/// Parses what `DOCKER_HOST` may hold: `unix:///path`, `tcp://name:port`,
+/// `http://name:port`, and a bare absolute path, which is a unix socket.
+/// `Display` gives the form with a scheme.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum EngineHost {
+    /// A unix socket, by its absolute path.
+    Unix(PathBuf),
+    /// A TCP port without TLS: anyone who can connect to it owns the machine behind it.
+    Tcp {
+        /// Name or address; an IPv6 address is without its brackets.
+        host: String,
+        /// 2375 if it was not given.
+        port: u16,
+    },
+}
+
+impl EngineHost {
+    /// The engine that `DOCKER_HOST` names, or `unix:///var/run/docker.sock`.
+    ///
+    /// # Errors
+    ///
+    /// As [`FromStr`]; and `UnsupportedHost` for a TCP host if `DOCKER_TLS_VERIFY` is
+    /// set, so that nobody speaks plain text to an engine that was meant to be secured.
+    pub fn from_env() -> Result<Self, EngineError> {
+        let variable = |name| std::env::var(name).unwrap_or_default();
+        Self::from_variables(&variable("DOCKER_HOST"), &variable("DOCKER_TLS_VERIFY"))
+    }
+
+    fn from_variables(host: &str, tls_verify: &str) -> Result<Self, EngineError> {
+        if host.is_empty() {
+            return Ok(Self::default());
+        }
+        let parsed = host.parse()?;
+        if !tls_verify.is_empty() && matches!(parsed, Self::Tcp { .. }) {
+            return Err(unsupported(host, "TLS (DOCKER_TLS_VERIFY is set)"));
+        }
+        Ok(parsed)
+    }
+}
+
+impl Default for EngineHost {
+    /// `unix:///var/run/docker.sock`.
+    fn default() -> Self {
+        Self::Unix(PathBuf::from(DEFAULT_SOCKET))
+    }
+}
+
+impl fmt::Display for EngineHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+        }
+    }
+}
+
+impl FromStr for EngineHost {
+    type Err = EngineError;
+
+    fn from_str(text: &str) -> Result<Self, EngineError> {
+        if text.starts_with('/') {
+            return parse_unix(text, text);
+        }
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(invalid(text, "it has no scheme and is no absolute path"));
+        };
+        match scheme {
+            "unix" if rest.is_empty() => Ok(Self::default()),
+            "unix" => parse_unix(text, rest),
+            "tcp" | "http" => parse_tcp(text, rest),
+            "https" => Err(unsupported(text, "TLS (https://)")),
+            "ssh" => Err(unsupported(text, "ssh")),
+            "npipe" => Err(unsupported(text, "named pipes")),
+            _ => Err(invalid(text, "its scheme is unknown")),
+        }
+    }
+}
+
+fn parse_unix(text: &str, path: &str) -> Result<EngineHost, EngineError> {
+    if !path.starts_with('/') {
+        return Err(invalid(text, "the path of a unix socket has to be absolute"));
+    }
+    if path.contains('\0') {
+        return Err(invalid(text, "a path cannot hold a NUL"));
+    }
+    if cfg!(not(unix)) {
+        return Err(unsupported(text, "unix sockets on this platform"));
+    }
+    Ok(EngineHost::Unix(PathBuf::from(path)))
+}
+
+fn parse_tcp(text: &str, rest: &str) -> Result<EngineHost, EngineError> {
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(bracketed) => {
+            let Some((address, port)) = bracketed.split_once(']') else {
+                return Err(invalid(text, "its [ has no ]"));
+            };
+            if address.parse::<std::net::Ipv6Addr>().is_err() {
+                return Err(invalid(text, "what is in the brackets is no IPv6 address"));
+            }
+            match port.strip_prefix(':') {
+                None if port.is_empty() => (address, None),
+                None => return Err(invalid(text, "a port comes after a colon")),
+                Some(port) => (address, Some(port)),
+            }
+        }
+        None => match authority.split_once(':') {
+            None => (authority, None),
+            Some((host, port)) => (host, Some(port)),
+        },
+    };
+    if host.is_empty() {
+        return Err(invalid(text, "it has no name"));
+    }
+    // A name that looks like an option must never reach a command line (ssh, docker).
+    if host.starts_with('-') {
+        return Err(invalid(text, "a name cannot begin with '-'"));
+    }
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    if !host.chars().all(allowed) {
+        return Err(invalid(text, "its name has characters that no host name has"));
+    }
+    let port = match port {
+        None => DEFAULT_PORT,
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => match digits.parse() {
+            Ok(port) if port != 0 => port,
+            _ => return Err(invalid(text, "its port is not in 1-65535")),
+        },
+        Some(_) => return Err(invalid(text, "its port is not a number")),
+    };
+    Ok(EngineHost::Tcp { host: host.to_owned(), port })
+}
+
+fn invalid(host: &str, reason: &'static str) -> EngineError {
+    EngineError::InvalidHost { host: host.to_owned(), reason }
+}
+
+fn unsupported(host: &str, reason: &'static str) -> EngineError {
+    EngineError::UnsupportedHost { host: host.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: &str, port: u16) -> EngineHost {
+        EngineHost::Tcp { host: host.to_owned(), port }
+    }
+
+    #[test]
+    fn the_forms_of_docker_host_are_understood() {
+        let cases = [
+            ("unix:///run/d.sock", EngineHost::Unix("/run/d.sock".into())),
+            ("/run/d.sock", EngineHost::Unix("/run/d.sock".into())),
+            ("unix://", EngineHost::default()),
+            ("tcp://engine:2376", tcp("engine", 2376)),
+            ("tcp://engine", tcp("engine", 2375)),
+            ("http://127.0.0.1:80/", tcp("127.0.0.1", 80)),
+            ("tcp://[::1]:2375", tcp("::1", 2375)),
+            ("tcp://[fe80::2]", tcp("fe80::2", 2375)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(text.parse::<EngineHost>().unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_written_as_it_is_read() {
+        for text in ["unix:///run/d.sock", "tcp://engine:2376", "tcp://[::1]:2375"] {
+            assert_eq!(text.parse::<EngineHost>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_not_served_is_refused_by_name() {
+        for text in ["ssh://me@host", "npipe:////./pipe/docker_engine", "https://host:2376"] {
+            let error = text.parse::<EngineHost>().unwrap_err();
+            assert_eq!(error.code(), "DEW_HOST_UNSUPPORTED", "{text}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let cases = [
+            "",
+            "docker.sock",
+            "unix://run/d.sock",
+            "tcp://",
+            "tcp://:2375",
+            "tcp://-oProxy:22",
+            "tcp://host:0",
+            "tcp://host:70000",
+            "tcp://host:+80",
+            "tcp://host:a",
+            "tcp://host/path",
+            "tcp://user@host:1",
+            "tcp://[::1",
+            "tcp://[host]:1",
+            "tcp://[::1]1",
+            "tcp://::1",
+            "gopher://host",
+            "tcp://h st:1",
+            "unix:///a\0b",
+        ];
+        for text in cases {
+            let error = text.parse::<EngineHost>().unwrap_err();
+            assert_eq!(error.code(), "DEW_HOST_INVALID", "{text}");
+        }
+    }
+
+    #[test]
+    fn tls_is_never_dropped_in_silence() {
+        let error = EngineHost::from_variables("tcp://host:2376", "1").unwrap_err();
+        assert_eq!(error.code(), "DEW_HOST_UNSUPPORTED");
+        assert!(EngineHost::from_variables("unix:///d.sock", "1").is_ok());
+        assert_eq!(EngineHost::from_variables("", "1").unwrap(), EngineHost::default());
+    }
+}

@@ -1,0 +1,228 @@
+//! The two directions of a running command.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::io::AsyncWrite;
+
+use super::connect::{ReadHalf, WriteHalf};
+use super::demux::{Chunk, Demux, Framing};
+use super::error::EngineError;
+use super::hijack::Hijacked;
+use super::host::EngineHost;
+use super::pace::Pace;
+
+/// The most that one read takes: a little more than a unix socket holds (208 KiB).
+const READ_SIZE: usize = 256 * 1024;
+
+thread_local! {
+    /// What all commands of a thread read into. A command that prints nothing then
+    /// holds no buffer at all, however many there are.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
+}
+
+/// A running command's stdin and output. The halves are independent of each other.
+#[derive(Debug)]
+pub struct ExecStream {
+    /// Its stdin.
+    pub input: ExecInput,
+    /// Its stdout and stderr.
+    pub output: ExecOutput,
+}
+
+impl ExecStream {
+    pub(super) fn new(
+        host: Arc<EngineHost>,
+        hijacked: Hijacked,
+        framing: Framing,
+        sizing: Option<impl Future<Output = ()> + Send + 'static>,
+    ) -> Self {
+        let (read, write) = hijacked.socket.into_split();
+        let mut output = ExecOutput {
+            host,
+            socket: read,
+            demux: Demux::new(framing),
+            ready: VecDeque::new(),
+            failed: None,
+            ended: false,
+            pace: Pace::default(),
+            rest_until: None,
+            sizing: sizing.map(|future| Box::pin(future) as Sizing),
+        };
+        output.take(&hijacked.early);
+        Self { input: ExecInput { socket: write }, output }
+    }
+}
+
+/// A command's stdin.
+///
+/// Bytes go straight to the engine's connection; nothing is buffered. Shutting it down
+/// or dropping it ends stdin, and output goes on. On a TTY that does not reach the
+/// command: send it the end-of-file character (0x04) instead, and keep this open,
+/// since dockerd cuts a TTY's output when its input ends.
+pub struct ExecInput {
+    socket: WriteHalf,
+}
+
+impl fmt::Debug for ExecInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ExecInput")
+    }
+}
+
+impl AsyncWrite for ExecInput {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+type Sizing = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A command's stdout and stderr, in the order in which the engine sent them.
+pub struct ExecOutput {
+    host: Arc<EngineHost>,
+    socket: ReadHalf,
+    demux: Demux,
+    /// Output that is split and not yet handed out: at most one read's worth.
+    ready: VecDeque<Chunk>,
+    /// Comes after what is ready.
+    failed: Option<EngineError>,
+    ended: bool,
+    pace: Pace,
+    /// In bulk: when to read next.
+    rest_until: Option<Instant>,
+    /// Sets the terminal's first size while the command starts.
+    sizing: Option<Sizing>,
+}
+
+impl fmt::Debug for ExecOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecOutput")
+            .field("ready", &self.ready.len())
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ExecOutput {
+    /// The next piece of output; `None` when there will be no more. Cancel-safe.
+    ///
+    /// The end of the output is not the end of the command, nor the other way round:
+    /// it comes when everybody who holds the output has closed it, and also when the
+    /// engine goes. Only [`Exec::state`](super::Exec::state) says how it ended.
+    ///
+    /// # Errors
+    ///
+    /// `Lost` if the connection broke, or ended inside a frame; `Protocol` if what
+    /// came is no frame. After an error there is no more output.
+    pub async fn next(&mut self) -> Result<Option<Chunk>, EngineError> {
+        loop {
+            if let Some(chunk) = self.ready.pop_front() {
+                return Ok(Some(chunk));
+            }
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            if let Err(error) = self.wait().await {
+                self.fail(error);
+                continue;
+            }
+            self.read();
+        }
+    }
+
+    /// A piece of output that was read already; `None` says nothing about the end.
+    pub fn try_next(&mut self) -> Option<Chunk> {
+        self.ready.pop_front()
+    }
+
+    /// Waits until it is time to read and there is something.
+    async fn wait(&mut self) -> io::Result<()> {
+        if let Some(until) = self.rest_until {
+            tokio::time::sleep_until(until.into()).await;
+            self.rest_until = None;
+        }
+        let Self { socket, sizing, .. } = self;
+        let mut readable = pin!(socket.readable());
+        poll_fn(|cx| {
+            if let Some(future) = sizing
+                && future.as_mut().poll(cx).is_ready()
+            {
+                *sizing = None;
+            }
+            readable.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Reads and splits what is there.
+    fn read(&mut self) {
+        SCRATCH.with_borrow_mut(|scratch| match self.socket.try_read(scratch) {
+            Ok(0) => self.end(),
+            Ok(count) => {
+                self.take(&scratch[..count]);
+                let now = Instant::now();
+                self.rest_until = self.pace.after_read(now, count).map(|rest| now + rest);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => self.fail(error),
+        });
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        if let Err(unknown) = self.demux.feed(bytes, &mut self.ready) {
+            self.ended = true;
+            self.failed = Some(EngineError::Protocol {
+                host: (*self.host).clone(),
+                what: unknown.to_string(),
+            });
+        }
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        if !self.demux.at_boundary() {
+            let text = "the output ended inside a frame";
+            self.fail(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+        }
+    }
+
+    fn fail(&mut self, source: io::Error) {
+        self.ended = true;
+        self.failed = Some(EngineError::Lost { host: (*self.host).clone(), source });
+    }
+}
