@@ -96,6 +96,8 @@ class PrivateEngine {
     // dockerd takes its containerd down with it, but does not wait for that when killed.
     const containerd = () => withArgument(path.join(this.#folder, 'exec/containerd/containerd.toml'));
     await until(() => containerd().length === 0, STOP_MS);
+    // Without this, dockerd waits for the old containerd where nobody has collected its exit status yet.
+    fs.rmSync(path.join(this.#folder, 'exec/containerd/containerd.pid'), { force: true });
     await this.start();
   }
 
