@@ -5,6 +5,7 @@
 const { execFileSync } = require('child_process');
 const fs = require('fs');
 const { LABEL } = require('./run-id');
+const { findBusybox } = require('./tools');
 
 /** The names that the images get. `bare` has no shell and no way to send a signal. */
 const IMAGES = { busybox: `${LABEL}-busybox`, bare: `${LABEL}-bare` };
@@ -38,23 +39,7 @@ function entry(name, { type = FILE, mode = 0o644, owner = 0, target = '', body =
 
 const archive = (entries) => Buffer.concat([...entries.flat(), Buffer.alloc(1024)]);
 
-/** Path of a busybox without a dynamic loader: the image holds nothing that it could load. */
-function findBusybox() {
-  const path = (process.env.PATH || '').split(':').concat('/bin', '/usr/bin')
-    .map((folder) => `${folder}/busybox`).find((file) => fs.existsSync(file));
-  if (!path) throw new Error('no busybox on this machine: install the package busybox-static');
-  const elf = fs.readFileSync(path);
-  const PT_INTERP = 3;
-  const start = Number(elf.readBigUInt64LE(32));
-  for (let i = 0; i < elf.readUInt16LE(56); i += 1) {
-    if (elf.readUInt32LE(start + i * elf.readUInt16LE(54)) === PT_INTERP) {
-      throw new Error(`${path} is not statically linked: install the package busybox-static`);
-    }
-  }
-  return { path, elf };
-}
-
-function busyboxArchive({ path, elf }) {
+function busyboxArchive(path, elf) {
   const applets = execFileSync(path, ['--list-full'], { encoding: 'utf8' }).trim().split('\n')
     .filter((applet) => applet !== 'bin/busybox'); // the list has busybox itself, which is the file
   const folders = ['bin/', 'sbin/', 'usr/', 'usr/bin/', 'usr/sbin/', 'etc/', 'home/', 'dev/', 'proc/', 'sys/'];
@@ -71,7 +56,7 @@ function busyboxArchive({ path, elf }) {
   ]);
 }
 
-function bareArchive({ elf }) {
+function bareArchive(elf) {
   const [first, ...rest] = BARE;
   return archive([
     ...['bin/', 'tmp/', 'dev/', 'proc/', 'sys/'].map((name) => entry(name, { type: FOLDER, mode: 0o755 })),
@@ -83,8 +68,10 @@ function bareArchive({ elf }) {
 
 /** The tar of the image of that key in `IMAGES`. Throws when there is no static busybox. */
 function imageArchive(key) {
-  const busybox = findBusybox();
-  return key === 'bare' ? bareArchive(busybox) : busyboxArchive(busybox);
+  const path = findBusybox();
+  if (!path) throw new Error('no statically linked busybox on this machine: install the package busybox-static');
+  const elf = fs.readFileSync(path);
+  return key === 'bare' ? bareArchive(elf) : busyboxArchive(path, elf);
 }
 
 module.exports = { IMAGES, BARE, imageArchive };

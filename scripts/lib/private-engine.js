@@ -9,6 +9,7 @@ const os = require('os');
 const path = require('path');
 const { ask, kindOf } = require('./engine-api');
 const { ownId, stateOf } = require('./run-id');
+const { find } = require('./tools');
 const { until, withArgument, childrenOf, signal, gone } = require('./processes');
 
 const PREFIX = 'dew-engine-';
@@ -21,7 +22,7 @@ const ENV = { ...process.env, PATH: `${process.env.PATH}:/usr/local/sbin:/usr/sb
 function cannotStart() {
   if (process.platform !== 'linux') return 'a private engine needs Linux';
   if (process.getuid() !== 0) return 'a private engine needs root';
-  if (spawnSync('dockerd', ['--version'], { env: ENV }).error) return 'there is no dockerd on this machine';
+  if (!find('dockerd')) return 'there is no dockerd on this machine';
   return null;
 }
 
