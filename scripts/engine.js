@@ -126,10 +126,15 @@ async function withEngine(fn) {
 /** The environment that tells a child process about the engine and the run. */
 const engineEnv = (engine) => ({ ...process.env, DOCKER_HOST: engine.host, DEW_RUN: runId() });
 
-/** Runs a command with the engine in its environment; resolves to its exit status, 128 + n for a signal. */
-function runCommand(engine, [program, ...args]) {
+/**
+ * Runs a command with the engine in its environment; resolves to its exit status, 128 + n for a signal.
+ * It is killed after `timeout` ms, if given.
+ */
+function runCommand(engine, [program, ...args], { cwd, timeout, env = {} } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: 'inherit', env: engineEnv(engine) });
+    const child = spawn(program, args, {
+      cwd, timeout, killSignal: 'SIGKILL', stdio: 'inherit', env: { ...engineEnv(engine), ...env },
+    });
     // Ctrl-C reaches the child from the terminal; we stay to end the engine after it.
     const stay = () => {};
     const pass = () => child.kill('SIGTERM');
