@@ -19,3 +19,7 @@ pub mod engine;
 pub mod pipe;
 pub mod protocol;
 pub mod transport;
+pub mod cli;
+pub mod client;
+pub mod server;
+pub mod session;

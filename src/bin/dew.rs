@@ -1,3 +1,15 @@
 //! The command line.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("dew: cannot start: {error}");
+            return std::process::ExitCode::FAILURE;
+        }
+    };
+    let arguments = std::env::args_os().collect();
+    let status = runtime.block_on(docker_exec_websocket::cli::run(arguments));
+    // The process ends here and now: a thread may be stuck reading the terminal.
+    std::process::exit(status)
+}

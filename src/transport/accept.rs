@@ -50,6 +50,12 @@ impl Refusal {
         Self::new(404, "DEW_NOT_FOUND", "nothing is served at this path")
     }
 
+    /// The server is being closed.
+    #[must_use]
+    pub fn closing() -> Self {
+        Self::new(503, "DEW_SERVER_CLOSED", "the server is being closed")
+    }
+
     fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
     }

@@ -42,6 +42,11 @@ impl Heart {
         Self { times, heard: now, pinged: false }
     }
 
+    /// The longest silence in all.
+    pub(super) fn patience(&self) -> Duration {
+        self.times.interval + self.times.timeout
+    }
+
     /// Something came from the peer.
     pub(super) fn heard(&mut self, now: Instant) {
         self.heard = now;

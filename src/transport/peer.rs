@@ -318,6 +318,12 @@ impl PeerReceiver {
         locked(&self.0, |shared| shared.heart.next())
     }
 
+    /// The longest silence that the keep-alive bears.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        locked(&self.0, |shared| shared.heart.patience())
+    }
+
     /// What the keep-alive asks for now. `excused`: the peer need not answer at the moment,
     /// since it has asked for a pause or one of us does not read. A peer whose end of the
     /// connection is closed is gone even then.

@@ -1,0 +1,105 @@
+//! Threads that move bytes between a [`Pipe`] and a file descriptor that may block: a terminal
+//! or a pipe cannot be waited for in any other way that works everywhere.
+
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    sync::Arc,
+    task::{Wake, Waker},
+    thread::{self, Thread},
+};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::pipe::Pipe;
+
+/// Bytes that one read asks for.
+const READ: usize = 64 * 1024;
+
+/// Wakes a thread that parks.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn waker() -> Waker {
+    Waker::from(Arc::new(Unpark(thread::current())))
+}
+
+/// Reads `from` into `pipe` until its end, then pushes `last`. The thread is not waited for: it
+/// may be stuck in a read for ever, and ends with the process.
+pub(super) fn feed(mut from: impl Read + Send + 'static, pipe: Arc<Pipe>, last: Bytes) {
+    thread::spawn(move || {
+        let waker = waker();
+        let mut buffer = vec![0; READ];
+        loop {
+            let count = match from.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    thread::sleep(std::time::Duration::from_millis(10));
+                    continue;
+                }
+                Err(_) => break,
+            };
+            let mut rest = &buffer[..count];
+            while !rest.is_empty() && !pipe.is_closed() {
+                rest = &rest[pipe.push_slice(rest)..];
+                if !rest.is_empty() && !pipe.arm_writer(&waker) {
+                    thread::park();
+                }
+            }
+        }
+        pipe.push(last);
+    });
+}
+
+/// Writes what comes out of `pipe` to `to`. The receiver resolves when everything is written, or
+/// when `to` takes no more, which also closes `pipe`.
+pub(super) fn drain(
+    pipe: Arc<Pipe>,
+    mut to: impl Write + Send + 'static,
+) -> oneshot::Receiver<io::Result<()>> {
+    let (done, written) = oneshot::channel();
+    thread::spawn(move || {
+        let waker = waker();
+        let result = loop {
+            match pipe.pop() {
+                Some(bytes) => {
+                    if let Err(error) = write_all(&mut to, &bytes) {
+                        pipe.close();
+                        break Err(error);
+                    }
+                }
+                None if pipe.is_ended() => break Ok(()),
+                None => {
+                    if !pipe.arm_reader(&waker) {
+                        thread::park();
+                    }
+                }
+            }
+        };
+        let _ = done.send(result);
+    });
+    written
+}
+
+/// `write_all` and a flush, for descriptors that another process may have set not to block.
+fn write_all(to: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match to.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                thread::sleep(std::time::Duration::from_millis(1));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    to.flush()
+}

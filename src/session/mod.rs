@@ -1,0 +1,336 @@
+//! One peer joined to one exec, from the open WebSocket to the last word.
+//!
+//! A session is one future with independent directions (`pump`) that share only a small flow
+//! state (`flow`). It spawns nothing. Output decides the normal end; errors of the input never
+//! do. The exit code is asked for after the last byte of output was handed on.
+
+mod flow;
+mod pump;
+mod stdin;
+mod timer;
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use tokio::{sync::oneshot, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    engine::{
+        Engine, EngineError, Exec, ExecSpec, ExecStream, ExecTarget, Left, Marker, TerminalSize,
+    },
+    protocol::{ExecRequest, ServerMessage},
+    transport::{Peer, PeerReceiver, PeerSender, TransportError, close_code},
+};
+use flow::Flow;
+use pump::{OutputError, PeerEnd};
+
+/// How long a command that was asked to start, and is to be ended, may take to do so.
+const START_WAIT: Duration = Duration::from_secs(10);
+
+/// What happens to the command when its peer goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDisconnect {
+    /// The command's whole process tree is ended.
+    #[default]
+    Kill,
+    /// It is left to run, as the packages of version 3.0.0 did.
+    Leave,
+}
+
+/// What to run, and within which bounds.
+#[derive(Clone, Debug)]
+pub struct SessionOptions {
+    /// The container's id.
+    pub container: String,
+    /// What the peer asked for, the wrapper command already in front of it.
+    pub request: ExecRequest,
+    /// What marks the command's processes, so that they can be ended; `None` with
+    /// [`OnDisconnect::Leave`].
+    pub marker: Option<Marker>,
+    /// From asking the processes to end to making them.
+    pub kill_grace: Duration,
+    /// For the close of the WebSocket on both sides.
+    pub close_timeout: Duration,
+    /// Bytes of input that may wait for the command.
+    pub stdin_limit: usize,
+}
+
+/// How a session ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SessionEnd {
+    /// The command ended with this code, and the peer has been told everything.
+    Exited(u8),
+    /// The peer went first.
+    PeerGone,
+    /// The peer had to be given up; the reason was sent to it if that was possible.
+    PeerFailed(TransportError),
+    /// The server ended the session.
+    Cancelled,
+    /// The command could not be started, or its exit code cannot be known.
+    Failed(SessionError),
+}
+
+/// Why a session could not start or had to be cut short.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// No command was asked for.
+    #[error("no command was given: ask for one with `command=` in the URL's query")]
+    NoCommand,
+    /// The engine did not start the command.
+    #[error("cannot start the command: {0}")]
+    Start(EngineError),
+    /// The engine, the container or the connection to them went while the command ran: whether
+    /// it goes on, and how it ends, is unknown.
+    #[error("the command was lost, its exit code is unknown: {0}")]
+    Lost(EngineError),
+}
+
+impl SessionError {
+    /// Stable name for programs, listed in docs/errors.md.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoCommand => "DEW_NO_COMMAND",
+            Self::Start(error) => error.code(),
+            Self::Lost(_) => "DEW_EXEC_LOST",
+        }
+    }
+}
+
+/// What may be left of a command that was to be ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Leftover {
+    /// The engine could not be asked.
+    #[error("the engine could not be asked to end the command: {0}")]
+    Engine(#[from] EngineError),
+    /// So many processes; in a paused container they go when it goes on.
+    #[error("{0} of the command's processes were sent KILL and are still there")]
+    Processes(usize),
+    /// Nobody could look.
+    #[error("the command's processes could not be ended: {0}")]
+    Unknown(String),
+}
+
+type Opening = Pin<Box<dyn Future<Output = Result<(Exec, ExecStream), EngineError>> + Send>>;
+
+/// What is still to be done when a session is over for its peer: see [`Aftermath::finish`].
+pub struct Aftermath {
+    engine: Engine,
+    receiver: PeerReceiver,
+    close_timeout: Duration,
+    /// Whether the peer is there and has been sent a close frame.
+    closing: bool,
+    /// The processes to end: the marker, the grace, and the exec or what becomes one.
+    kill: Option<(Marker, Duration, Doomed)>,
+}
+
+enum Doomed {
+    Opening(Opening),
+    Running(Box<Exec>),
+}
+
+impl Aftermath {
+    /// Waits for the peer's own close, and ends the command's processes where that is called
+    /// for. Takes at most the session's close timeout, and the grace with the engine's
+    /// timeouts, side by side.
+    ///
+    /// # Errors
+    ///
+    /// Says what may be left of the command.
+    pub async fn finish(mut self) -> Result<(), Leftover> {
+        let drain = async {
+            if self.closing {
+                self.receiver.drain(self.close_timeout).await;
+            }
+        };
+        let end = async {
+            let Some((marker, grace, doomed)) = self.kill else {
+                return Ok(());
+            };
+            let exec = match doomed {
+                Doomed::Running(exec) => *exec,
+                // Cut off in the middle, the start might still happen: wait for it.
+                Doomed::Opening(opening) => match opening.await {
+                    Ok((exec, _stream)) => exec,
+                    Err(_) => return Ok(()),
+                },
+            };
+            end_processes(&self.engine, &exec, marker, grace).await
+        };
+        tokio::join!(drain, end).1
+    }
+}
+
+async fn end_processes(
+    engine: &Engine,
+    exec: &Exec,
+    marker: Marker,
+    grace: Duration,
+) -> Result<(), Leftover> {
+    let pid = timeout(START_WAIT, pump::first_process(exec)).await.ok().flatten();
+    let target =
+        ExecTarget { container: exec.container_id().to_owned(), marker, pid, user: None };
+    match engine.end_processes(&target, grace).await?.left {
+        Left::Nothing => Ok(()),
+        Left::Processes(count) => Err(Leftover::Processes(count)),
+        Left::Unknown(why) => Err(Leftover::Unknown(why)),
+    }
+}
+
+/// Runs one session. Returns when the peer has been told all, or is gone; what is then left to
+/// do is in the [`Aftermath`]. To drop the future is to stop at once.
+pub async fn run(
+    engine: Engine,
+    peer: Peer,
+    options: SessionOptions,
+    cancel: CancellationToken,
+) -> (SessionEnd, Aftermath) {
+    let (mut sender, mut receiver) = peer.split();
+    let mut doomed = None;
+    let end = join(&engine, &mut sender, &mut receiver, &options, &cancel, &mut doomed).await;
+    let last_words = timeout(options.close_timeout, say_why(&mut sender, &end)).await;
+    let unfinished = !matches!(end, SessionEnd::Exited(_));
+    let kill = options.marker.zip(doomed).filter(|_| unfinished);
+    let aftermath = Aftermath {
+        engine,
+        receiver,
+        close_timeout: options.close_timeout,
+        closing: matches!(last_words, Ok(Ok(()))) && !matches!(end, SessionEnd::PeerGone),
+        kill: kill.map(|(marker, doomed)| (marker, options.kill_grace, doomed)),
+    };
+    (end, aftermath)
+}
+
+/// The close that tells the peer how the session ended, and the words that go before it. A
+/// normal end has been told already.
+async fn say_why(sender: &mut PeerSender, end: &SessionEnd) -> Result<(), TransportError> {
+    let (word, code, reason) = match end {
+        SessionEnd::Exited(_) => return Ok(()),
+        SessionEnd::PeerGone => return sender.flush().await,
+        SessionEnd::PeerFailed(TransportError::Lost(_)) => return Err(TransportError::Lost(None)),
+        SessionEnd::PeerFailed(error) => (None, error.close_code(), error.code()),
+        SessionEnd::Cancelled => (Some(ServerMessage::Shutdown), close_code::GOING_AWAY, ""),
+        SessionEnd::Failed(error) => {
+            let text = error.to_string().into();
+            (Some(ServerMessage::Error(text)), close_code::INTERNAL, error.code())
+        }
+    };
+    if let Some(word) = word {
+        sender.feed(word.encode()).await?;
+    }
+    sender.close(code, reason).await
+}
+
+/// What is to be ended if the session is cut short, filled in as soon as there is something.
+type DoomedSlot = Option<Doomed>;
+
+async fn join(
+    engine: &Engine,
+    sender: &mut PeerSender,
+    receiver: &mut PeerReceiver,
+    options: &SessionOptions,
+    cancel: &CancellationToken,
+    doomed: &mut DoomedSlot,
+) -> SessionEnd {
+    if options.request.command.is_empty() {
+        return SessionEnd::Failed(SessionError::NoCommand);
+    }
+    let flow = Flow::default();
+    let tty = options.request.tty;
+    let (input_to, input) = oneshot::channel();
+    let reading = pump::read_peer(receiver, &flow, input, tty, options.stdin_limit);
+    let mut reading = std::pin::pin!(reading);
+
+    let mut opening = open(engine.clone(), options);
+    let opened = tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(SessionEnd::Cancelled),
+        end = &mut reading => Err(peer_end(end)),
+        opened = &mut opening => Ok(opened),
+    };
+    let (exec, stream) = match opened {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) => return SessionEnd::Failed(SessionError::Start(error)),
+        Err(end) => {
+            *doomed = Some(Doomed::Opening(opening));
+            return end;
+        }
+    };
+    let exec: &Exec = match doomed.insert(Doomed::Running(Box::new(exec))) {
+        Doomed::Running(exec) => exec,
+        Doomed::Opening(_) => return SessionEnd::Cancelled,
+    };
+    let _ = input_to.send(stream.input);
+
+    let output = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return SessionEnd::Cancelled,
+        sent = pump::send_output(sender, stream.output, &flow) => sent,
+        end = &mut reading => return peer_end(end),
+        never = pump::apply_sizes(exec, &flow) => match never {},
+        never = pump::watch(exec, &flow) => match never {},
+    };
+    match output {
+        Ok(()) => {}
+        Err(OutputError::Peer(error)) => return SessionEnd::PeerFailed(error),
+        Err(OutputError::Engine(error)) => return SessionEnd::Failed(SessionError::Lost(error)),
+    }
+
+    let exit_code = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return SessionEnd::Cancelled,
+        exit_code = pump::exit_code(exec) => exit_code,
+        end = &mut reading => return peer_end(end),
+        failed = pump::send_words_only(sender, &flow) => match failed {
+            Ok(never) => match never {},
+            Err(error) => return SessionEnd::PeerFailed(error),
+        },
+    };
+    let exit_code = match exit_code {
+        Ok(exit_code) => exit_code,
+        Err(error) => return SessionEnd::Failed(SessionError::Lost(error)),
+    };
+    let told = async {
+        flow.set_writing(true);
+        sender.feed(ServerMessage::Stopped(exit_code).encode()).await?;
+        sender.close(close_code::NORMAL, "").await
+    };
+    tokio::select! {
+        biased;
+        told = told => match told {
+            Ok(()) => SessionEnd::Exited(exit_code),
+            Err(error) => SessionEnd::PeerFailed(error),
+        },
+        end = &mut reading => peer_end(end),
+        () = cancel.cancelled() => SessionEnd::Exited(exit_code),
+    }
+}
+
+fn peer_end(end: PeerEnd) -> SessionEnd {
+    match end {
+        PeerEnd::Closed => SessionEnd::PeerGone,
+        PeerEnd::Failed(error) => SessionEnd::PeerFailed(error),
+    }
+}
+
+/// Creates and starts the exec.
+fn open(engine: Engine, options: &SessionOptions) -> Opening {
+    let request = &options.request;
+    let size = request.size.map(|(rows, cols)| TerminalSize { rows, cols });
+    let spec = ExecSpec {
+        command: request.command.clone(),
+        tty: request.tty,
+        size: size.filter(|_| request.tty),
+        marker: options.marker.clone(),
+        ..ExecSpec::default()
+    };
+    let container = options.container.clone();
+    Box::pin(async move {
+        let exec = engine.create_exec(&container, &spec).await?;
+        let stream = exec.start().await?;
+        Ok((exec, stream))
+    })
+}

@@ -1,0 +1,271 @@
+//! The directions of a running session: output to the peer, the peer's input, terminal sizes,
+//! and a watch over the command. All live in one task and share only [`Flow`].
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::{
+    sync::oneshot,
+    time::sleep,
+};
+
+use super::{flow::Flow, stdin::StdinQueue, timer::Timer};
+use crate::{
+    engine::{Chunk, EngineError, Exec, ExecInput, ExecOutput, OutputStream, TerminalSize},
+    protocol::{ClientMessage, DecodeError, ServerMessage, code},
+    transport::{Incoming, PeerReceiver, PeerSender, Pulse, TransportError},
+};
+
+/// How long the output may be silent, once the command itself has ended, before we stop waiting
+/// for background processes that still hold it.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// How often a running command is looked at, besides listening to the engine's events.
+const LIVENESS: Duration = Duration::from_secs(15);
+
+/// How long input may be stuck before a peer is asked to pause. Until then the full socket says
+/// it without a word.
+const PAUSE_AFTER: Duration = Duration::from_millis(250);
+
+/// Waits between looks for an exit code: first and longest.
+const EXIT_WAIT: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
+
+/// How often an engine that cannot be reached is asked for the exit code.
+const EXIT_ATTEMPTS: u32 = 5;
+
+/// Why output stopped without having come to its end.
+pub(super) enum OutputError {
+    Peer(TransportError),
+    Engine(EngineError),
+}
+
+impl From<TransportError> for OutputError {
+    fn from(error: TransportError) -> Self {
+        Self::Peer(error)
+    }
+}
+
+/// Sends all output to the peer, and whatever else [`Flow`] has to say. Returns at the output's
+/// end, or once the command is over and what still holds its output has been silent for a while.
+pub(super) async fn send_output(
+    sender: &mut PeerSender,
+    mut output: ExecOutput,
+    flow: &Flow,
+) -> Result<(), OutputError> {
+    sender.send(ServerMessage::Resume.encode()).await?;
+    loop {
+        send_words(sender, flow).await?;
+        if flow.is_peer_paused() {
+            flow.changed.notified().await;
+            continue;
+        }
+        tokio::select! {
+            biased;
+            () = flow.changed.notified() => {}
+            chunk = output.next() => match chunk.map_err(OutputError::Engine)? {
+                Some(chunk) => {
+                    flow.set_writing(true);
+                    sender.feed(message(chunk)).await?;
+                    while let Some(chunk) = output.try_next() {
+                        sender.feed(message(chunk)).await?;
+                    }
+                    sender.flush().await?;
+                    flow.set_writing(false);
+                }
+                None => return Ok(()),
+            },
+            () = sleep(LINGER), if flow.is_over() => return Ok(()),
+        }
+    }
+}
+
+/// Sends what [`Flow`] has to say besides output, for as long as there is nothing else to send.
+pub(super) async fn send_words_only(
+    sender: &mut PeerSender,
+    flow: &Flow,
+) -> Result<std::convert::Infallible, TransportError> {
+    loop {
+        send_words(sender, flow).await?;
+        flow.changed.notified().await;
+    }
+}
+
+async fn send_words(sender: &mut PeerSender, flow: &Flow) -> Result<(), TransportError> {
+    let Some(words) = flow.take_words() else {
+        return Ok(());
+    };
+    flow.set_writing(true);
+    for message in words.messages {
+        sender.feed(message).await?;
+    }
+    if words.ping {
+        sender.ping().await?;
+    }
+    sender.flush().await?;
+    flow.set_writing(false);
+    Ok(())
+}
+
+fn message(chunk: Chunk) -> Bytes {
+    let code = match chunk.stream {
+        OutputStream::Stdout => code::STDOUT,
+        OutputStream::Stderr => code::STDERR,
+    };
+    chunk.into_prefixed(code)
+}
+
+/// How a peer left.
+#[derive(Debug)]
+pub(super) enum PeerEnd {
+    /// It sent a close frame.
+    Closed,
+    /// The connection broke, or had to be given up.
+    Failed(TransportError),
+}
+
+/// Takes the peer's messages until it is gone. Input that the command does not take yet waits in
+/// a bounded queue; when that fills, the socket is left unread, and a peer that stays blocked is
+/// asked to pause.
+pub(super) async fn read_peer(
+    receiver: &mut PeerReceiver,
+    flow: &Flow,
+    mut input: oneshot::Receiver<ExecInput>,
+    tty: bool,
+    limit: usize,
+) -> PeerEnd {
+    let mut stdin = StdinQueue::new(tty);
+    let mut asked_to_pause = false;
+    let high = limit / 2;
+    let (mut stuck, mut beat) = (Timer::default(), Timer::default());
+    beat.set_to(receiver.next_beat());
+    loop {
+        let blocked = stdin.cost() >= high && !asked_to_pause;
+        if blocked && !stuck.is_set() {
+            stuck.set_to(Some(Instant::now() + PAUSE_AFTER));
+        } else if !blocked && stuck.is_set() {
+            stuck.set_to(None);
+        }
+        let reading = !blocked && stdin.cost() < limit;
+        tokio::select! {
+            biased;
+            Ok(writer) = &mut input, if stdin.is_expected() => stdin.attach(writer),
+            () = stdin.write_some(), if stdin.has_work() => {
+                if asked_to_pause && stdin.cost() <= high / 2 {
+                    asked_to_pause = false;
+                    flow.tell(ServerMessage::Resume);
+                }
+            }
+            incoming = receiver.next(), if reading => match incoming {
+                Ok(Incoming::Message(wire)) => take(wire, &mut stdin, flow, tty),
+                Ok(Incoming::Closed(..)) => return PeerEnd::Closed,
+                Err(error) => return PeerEnd::Failed(error),
+            },
+            () = stuck.wait() => {
+                stuck.set_to(None);
+                asked_to_pause = true;
+                flow.tell(ServerMessage::Pause);
+            }
+            () = beat.wait() => {
+                match receiver.beat(!reading || flow.is_peer_excused()) {
+                    Pulse::Ping => flow.ping(),
+                    Pulse::Wait => {}
+                    Pulse::Gone => return PeerEnd::Failed(TransportError::Silent(receiver.patience())),
+                }
+                beat.set_to(receiver.next_beat());
+            }
+        }
+    }
+}
+
+/// Acts on one message of the peer.
+fn take(wire: Bytes, stdin: &mut StdinQueue<ExecInput>, flow: &Flow, tty: bool) {
+    match ClientMessage::decode(wire) {
+        Ok(ClientMessage::Stdin(bytes)) => stdin.push(bytes),
+        Ok(ClientMessage::End) => stdin.end(),
+        Ok(ClientMessage::Resize { rows, cols }) if tty => {
+            flow.set_size(TerminalSize { rows, cols });
+        }
+        Ok(ClientMessage::Resize { .. }) => flow.tell_error("cannot resize, not a tty instance"),
+        Ok(ClientMessage::Resume) => flow.set_peer_paused(false),
+        Ok(ClientMessage::Pause) => flow.set_peer_paused(true),
+        Err(DecodeError::Empty | DecodeError::UnknownCode(_)) => {}
+        Err(error @ (DecodeError::ShortResize(_) | DecodeError::ShortStopped)) => {
+            flow.tell_error(error.to_string());
+        }
+    }
+}
+
+/// Applies terminal sizes as they come. Never returns; a size that cannot be set is dropped.
+pub(super) async fn apply_sizes(exec: &Exec, flow: &Flow) -> std::convert::Infallible {
+    loop {
+        let Some(size) = flow.take_size() else {
+            flow.resized.notified().await;
+            continue;
+        };
+        // The command may be over by now, and then needs no size.
+        let _ = exec.resize(size).await;
+    }
+}
+
+/// Says through [`Flow`] when the command has ended, or is no longer known to the engine, in case
+/// its output stays open all the same. Never returns.
+pub(super) async fn watch(exec: &Exec, flow: &Flow) -> std::convert::Infallible {
+    loop {
+        tokio::select! {
+            biased;
+            () = exec.exited() => break,
+            () = sleep(LIVENESS) => match exec.state().await {
+                Ok(state) if state.running => {}
+                Ok(_) | Err(EngineError::NotFound { .. }) => break,
+                // An engine that does not answer says nothing about the command.
+                Err(_) => {}
+            },
+        }
+    }
+    flow.set_over();
+    std::future::pending().await
+}
+
+/// The command's exit code, once it has ended; its output may have ended before it.
+pub(super) async fn exit_code(exec: &Exec) -> Result<u8, EngineError> {
+    let (mut wait, longest) = EXIT_WAIT;
+    let mut failures = 0;
+    loop {
+        match exec.state().await {
+            Ok(state) if !state.running => {
+                if let Some(exit_code) = state.exit_code {
+                    return Ok(exit_byte(exit_code));
+                }
+            }
+            Ok(_) => {}
+            Err(error @ EngineError::NotFound { .. }) => return Err(error),
+            Err(error) => {
+                failures += 1;
+                if failures == EXIT_ATTEMPTS {
+                    return Err(error);
+                }
+            }
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(longest);
+    }
+}
+
+/// The command's first process, once there is one: an engine answers a start before that, and
+/// until then there is nothing to end. `None` if there is none (any more), or nobody knows.
+pub(super) async fn first_process(exec: &Exec) -> Option<u32> {
+    let (mut wait, longest) = EXIT_WAIT;
+    loop {
+        let state = exec.state().await.ok()?;
+        if state.pid.is_some() || state.exit_code.is_some() {
+            return state.pid;
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(longest);
+    }
+}
+
+/// Exit codes are 0 to 255 on every system that runs containers; the engine's type is wider.
+fn exit_byte(exit_code: i64) -> u8 {
+    exit_code.to_le_bytes()[0]
+}
