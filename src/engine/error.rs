@@ -86,6 +86,12 @@ pub enum EngineError {
         /// [`EngineOptions::start_limit`](super::EngineOptions::start_limit).
         limit: usize,
     },
+    /// A command that is run to its end for us printed more than was allowed.
+    #[error("the command printed more than {limit} bytes")]
+    OutputLimit {
+        /// Bytes of stdout and stderr together.
+        limit: usize,
+    },
     /// The engine sent what no engine should send.
     #[error("engine at {host} broke its protocol: {what}")]
     Protocol {
@@ -110,6 +116,7 @@ impl EngineError {
             Self::Conflict { .. } => "DEW_ENGINE_CONFLICT",
             Self::Refused { .. } => "DEW_ENGINE_REFUSED",
             Self::Busy { .. } => "DEW_ENGINE_BUSY",
+            Self::OutputLimit { .. } => "DEW_ENGINE_OUTPUT_LIMIT",
             Self::Protocol { .. } => "DEW_ENGINE_PROTOCOL",
         }
     }

@@ -1,17 +1,21 @@
 //! One command in a container: create, start, resize, inspect.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::models::ExecConfig;
 use bollard::query_parameters::ResizeExecOptionsBuilder;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
-use super::demux::Framing;
+use super::demux::{Framing, OutputStream};
 use super::error::EngineError;
 use super::hijack::hijack;
+use super::processes::{EndReport, ExecTarget, MARKER_VARIABLE, Marker};
 use super::stream::ExecStream;
 use super::{ApiVersion, Engine, EngineInfo, EngineKind, check_container, real_pid};
 
@@ -35,6 +39,9 @@ const RESIZE_RETRIES: [Duration; 6] = [
     Duration::from_millis(320),
     Duration::from_millis(640),
 ];
+/// How often the engine is asked whether a command that is to be ended has begun.
+const START_POLL: Duration = Duration::from_millis(20);
+const LONGEST_START_POLL: Duration = Duration::from_millis(320);
 
 /// The size of a terminal, in character cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +69,8 @@ pub struct ExecSpec {
     pub privileged: bool,
     /// The terminal's size at the start; without a TTY it means nothing.
     pub size: Option<TerminalSize>,
+    /// Put into the environment, so that everything the command starts can be found.
+    pub marker: Option<Marker>,
 }
 
 /// Whether a command runs, and how it ended.
@@ -88,6 +97,10 @@ struct Shared {
     container: String,
     tty: bool,
     size: Option<TerminalSize>,
+    user: Option<String>,
+    marker: Option<Marker>,
+    /// Its first process, once the engine has named it; else 0.
+    pid: AtomicU32,
     /// Given back once the command has started, or is known never to.
     permit: Mutex<Option<OwnedSemaphorePermit>>,
     started: AtomicBool,
@@ -132,6 +145,9 @@ impl Engine {
                 container: container.to_owned(),
                 tty: spec.tty,
                 size: spec.size.filter(|_| spec.tty),
+                user: spec.user.clone(),
+                marker: spec.marker.clone(),
+                pid: AtomicU32::new(0),
                 permit: Mutex::new(Some(permit)),
                 started: AtomicBool::new(false),
                 wanted: Mutex::new(None),
@@ -141,11 +157,59 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Runs a command without input to its end: stdout, stderr, exit code.
+    ///
+    /// For small things: all output is kept, at most `limit` bytes of it, and the
+    /// whole may take one call's time.
+    ///
+    /// # Errors
+    ///
+    /// As [`create_exec`](Self::create_exec) and [`Exec::start`]; `OutputLimit`,
+    /// `Unreachable` when it takes too long, `Lost` when the exit code is not to be had.
+    /// The command may run on after an error.
+    pub async fn run_to_end(
+        &self,
+        container: &str,
+        spec: &ExecSpec,
+        limit: usize,
+    ) -> Result<(Vec<u8>, Vec<u8>, i64), EngineError> {
+        let timeout = self.options().call_timeout;
+        let run = async {
+            let exec = self.create_exec(container, spec).await?;
+            let ExecStream { mut input, mut output } = exec.start().await?;
+            // A command that does not read its stdin need not get its end either.
+            let _ = input.shutdown().await;
+            let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+            while let Some(chunk) = output.next().await? {
+                if stdout.len() + stderr.len() + chunk.len() > limit {
+                    return Err(EngineError::OutputLimit { limit });
+                }
+                match chunk.stream {
+                    OutputStream::Stdout => stdout.extend_from_slice(chunk.as_slice()),
+                    OutputStream::Stderr => stderr.extend_from_slice(chunk.as_slice()),
+                }
+            }
+            match exec.state().await?.exit_code {
+                Some(code) => Ok((stdout, stderr, code)),
+                None => Err(EngineError::Lost {
+                    host: self.host().clone(),
+                    source: io::Error::new(io::ErrorKind::UnexpectedEof, "it has no exit code"),
+                }),
+            }
+        };
+        let late = |_| Err(EngineError::timed_out(self.host(), "a command", timeout));
+        tokio::time::timeout(timeout, run).await.unwrap_or_else(late)
+    }
+}
+
 fn exec_config(spec: &ExecSpec, api: ApiVersion) -> ExecConfig {
     let console_size = spec
         .size
         .filter(|_| spec.tty && api >= CONSOLE_SIZE_API)
         .map(|size| vec![size.rows.into(), size.cols.into()]);
+    let marker = spec.marker.as_ref().map(|marker| format!("{MARKER_VARIABLE}={marker}"));
+    let env: Vec<String> = spec.env.iter().cloned().chain(marker).collect();
     ExecConfig {
         attach_stdin: Some(true),
         attach_stdout: Some(true),
@@ -153,7 +217,7 @@ fn exec_config(spec: &ExecSpec, api: ApiVersion) -> ExecConfig {
         tty: Some(spec.tty),
         detach_keys: spec.tty.then(|| DETACH_KEYS.to_owned()),
         console_size,
-        env: (!spec.env.is_empty()).then(|| spec.env.clone()),
+        env: (!env.is_empty()).then_some(env),
         cmd: Some(spec.command.clone()),
         privileged: spec.privileged.then_some(true),
         user: spec.user.clone(),
@@ -301,11 +365,52 @@ impl Exec {
         let running = inspected.running.unwrap_or(false);
         // podman says 0 from the beginning.
         let over = !running && self.shared.started.load(Ordering::Acquire);
-        Ok(ExecState {
-            running,
-            exit_code: inspected.exit_code.filter(|_| over),
-            pid: inspected.pid.and_then(real_pid),
+        let pid = inspected.pid.and_then(real_pid);
+        if let Some(pid) = pid {
+            self.shared.pid.store(pid, Ordering::Relaxed);
+        }
+        Ok(ExecState { running, exit_code: inspected.exit_code.filter(|_| over), pid })
+    }
+
+    /// What [`Engine::end_processes`] needs to know; `None` without a marker.
+    pub fn target(&self) -> Option<ExecTarget> {
+        Some(ExecTarget {
+            container: self.container_id().to_owned(),
+            marker: self.shared.marker.clone()?,
+            pid: Some(self.shared.pid.load(Ordering::Relaxed)).filter(|&pid| pid != 0),
+            user: self.shared.user.clone(),
         })
+    }
+
+    /// Ends the command and everything that it started, as
+    /// [`Engine::end_processes`] does; also one that is just being started.
+    ///
+    /// Does nothing without a marker in the [`ExecSpec`], or if it was never started.
+    ///
+    /// # Errors
+    ///
+    /// When the engine could not be asked.
+    pub async fn end_processes(&self, grace: Duration) -> Result<EndReport, EngineError> {
+        if !self.shared.started.load(Ordering::Acquire) {
+            return Ok(EndReport::NOTHING);
+        }
+        // A command that the engine has not come to yet has no process to be found.
+        let deadline = Instant::now() + self.shared.engine.options().call_timeout;
+        let mut wait = START_POLL;
+        loop {
+            match self.state().await {
+                Ok(state) if state.running && state.pid.is_none() && Instant::now() < deadline => {
+                    tokio::time::sleep(wait).await;
+                    wait = LONGEST_START_POLL.min(wait * 2);
+                }
+                Ok(_) | Err(EngineError::NotFound { .. }) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        match self.target() {
+            Some(target) => self.shared.engine.end_processes(&target, grace).await,
+            None => Ok(EndReport::NOTHING),
+        }
     }
 }
 

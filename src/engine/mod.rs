@@ -4,7 +4,8 @@
 //! Engine ── calls.rs ──── typed calls (bollard) ──┐
 //!   │                                             ├── connect.rs ── unix socket, TCP
 //!   └─ Exec ── hijack.rs ─ HTTP up to the 101 ────┘
-//!        └─ ExecStream: ExecInput, ExecOutput (demux.rs splits, pace.rs times the reads)
+//!        ├─ ExecStream: ExecInput, ExecOutput (demux.rs splits, pace.rs times the reads)
+//!        └─ processes/: ends what a command has started
 //! ```
 //!
 //! An [`Engine`] holds no state of the engine but its version, and that only until a
@@ -18,6 +19,7 @@ mod exec;
 mod hijack;
 mod host;
 mod pace;
+mod processes;
 mod stream;
 
 use std::fmt;
@@ -30,6 +32,9 @@ pub use demux::{Chunk, Demux, Framing, MAX_CHUNK, OutputStream, UnknownStream};
 pub use error::EngineError;
 pub use exec::{Exec, ExecSpec, ExecState, TerminalSize};
 pub use host::EngineHost;
+pub use processes::{
+    EndReport, EndedBy, ExecTarget, InvalidMarker, Left, MARKER_VARIABLE, Marker, ServerMark,
+};
 pub use stream::{ExecInput, ExecOutput, ExecStream};
 
 use calls::Calls;
@@ -45,6 +50,10 @@ pub struct EngineOptions {
     /// others wait. An engine starts 15-20 commands a second whatever is asked of it,
     /// and a heap of them takes the time from those that run. Default 16.
     pub start_limit: usize,
+    /// Whether processes are looked for, and signalled, on this machine before a shell
+    /// in the container is asked. It is quicker, needs no shell, and finds more; it
+    /// does nothing where the engine is elsewhere. Default true.
+    pub host_processes: bool,
 }
 
 impl Default for EngineOptions {
@@ -53,6 +62,7 @@ impl Default for EngineOptions {
             call_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             start_limit: 16,
+            host_processes: true,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Containers on a real engine for tests: unique, labelled, removed when dropped.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -84,6 +86,17 @@ impl TestContainer {
     pub(crate) fn remove(&self) {
         let path = format!("/containers/{}?force=true&v=true", self.id);
         let _ = request(&self.host, "DELETE", &path, None);
+    }
+
+    /// The commands that run in it, one string each, its own `sleep 100000` and the dead left out.
+    pub(crate) fn processes(&self) -> Vec<String> {
+        let path = format!("/containers/{}/top?ps_args=-eo+pid,args", self.id);
+        let (status, answer) = request(&self.host, "GET", &path, None).unwrap();
+        assert_eq!(status, 200, "top: {answer}");
+        let rows = answer["Processes"].as_array().unwrap().iter();
+        rows.map(|row| row.as_array().unwrap().last().unwrap().as_str().unwrap().to_owned())
+            .filter(|command| command != "sleep 100000" && !command.contains("<defunct>"))
+            .collect()
     }
 }
 
