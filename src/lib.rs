@@ -15,11 +15,11 @@
 //! | [`client`] | the other end of a session | `protocol`, `pipe`, `transport` |
 //! | `node`, [`cli`] | Node.js and the command line | public items of `server`, `client`, `engine`, `pipe` |
 
+pub mod cli;
+pub mod client;
 pub mod engine;
 pub mod pipe;
 pub mod protocol;
-pub mod transport;
-pub mod cli;
-pub mod client;
 pub mod server;
 pub mod session;
+pub mod transport;

@@ -1,11 +1,6 @@
 //! `dew exec`: a client on the local terminal or pipes.
 
-use std::{
-    io,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -72,13 +67,14 @@ pub(super) async fn run(arguments: args::Exec) -> Result<i32, Failure> {
 
 fn options(arguments: &args::Exec, tty: bool) -> Result<ClientOptions, Failure> {
     let read = |path: &Path| {
-        std::fs::read(path).map_err(|error| Failure(format!("cannot read {}: {error}", path.display())))
+        std::fs::read(path)
+            .map_err(|error| Failure(format!("cannot read {}: {error}", path.display())))
     };
     let mut headers = Vec::new();
     for header in &arguments.headers {
-        let (name, value) = header
-            .split_once(':')
-            .ok_or_else(|| Failure(format!("header `{header}` is not of the form `Name: value`")))?;
+        let (name, value) = header.split_once(':').ok_or_else(|| {
+            Failure(format!("header `{header}` is not of the form `Name: value`"))
+        })?;
         headers.push((name.trim().to_owned(), value.trim().to_owned()));
     }
     Ok(ClientOptions {

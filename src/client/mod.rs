@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use crate::transport::{KeepAlive, PeerStream, TlsOptions};
 use crate::{
     pipe::Pipe,
     protocol::{ClientMessage, code},
     transport::{self, ConnectError, Peer, TransportError},
 };
-pub use crate::transport::{KeepAlive, PeerStream, TlsOptions};
 pub use options::ClientOptions;
 use outbox::Outbox;
 

@@ -124,7 +124,10 @@ async fn finish(
             }
             (close_code::ABNORMAL, String::new())
         }
-        End::Terminated => (close_code::ABNORMAL, String::new()),
+        End::Terminated => {
+            sender.abort();
+            (close_code::ABNORMAL, String::new())
+        }
     }
 }
 

@@ -9,20 +9,20 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use crate::{
+    engine::EngineHost,
+    session::SessionError,
+    transport::{Handshake, KeepAlive, Origins, PeerStream, Refusal, TransportError},
+};
 use crate::{
     engine::{Engine, EngineError, Marker, ServerMark},
     protocol::{ExecRequest, ServerMessage},
     session::{self, Leftover, OnDisconnect, SessionEnd, SessionOptions},
     transport::{HandshakeLimits, Listener, Peer, Route, close_code},
 };
-pub use crate::{
-    engine::EngineHost,
-    session::SessionError,
-    transport::{Handshake, KeepAlive, Origins, PeerStream, Refusal, TransportError},
-};
 pub use options::ServerOptions;
 pub use sessions::SessionInfo;
-use sessions::{Slot, Sessions};
+use sessions::{Sessions, Slot};
 
 /// What a peer over the session limit is told; the words of version 3.0.0.
 const TOO_MANY: &str = "Too many sessions active!";
@@ -263,8 +263,7 @@ impl Server {
     ) {
         let shared = &self.0;
         let options = &shared.options;
-        let peer =
-            Peer::server(stream, head, options.max_message_size, options.keep_alive).await;
+        let peer = Peer::server(stream, head, options.max_message_size, options.keep_alive).await;
         let Some(slot) = slot else {
             return turn_away(peer, TOO_MANY, options.close_timeout).await;
         };

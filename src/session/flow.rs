@@ -102,11 +102,8 @@ impl Flow {
     /// Takes what there is to say; `None` if there is nothing.
     pub(super) fn take_words(&self) -> Option<Words> {
         let mut state = self.state();
-        let mut messages: Vec<Bytes> = state
-            .errors
-            .drain(..)
-            .map(|text| ServerMessage::Error(text.into()).encode())
-            .collect();
+        let mut messages: Vec<Bytes> =
+            state.errors.drain(..).map(|text| ServerMessage::Error(text.into()).encode()).collect();
         messages.extend(state.flow_word.take().map(|word| word.encode()));
         let ping = std::mem::take(&mut state.ping);
         (ping || !messages.is_empty()).then_some(Words { messages, ping })

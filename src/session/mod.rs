@@ -171,8 +171,7 @@ async fn end_processes(
     grace: Duration,
 ) -> Result<(), Leftover> {
     let pid = timeout(START_WAIT, pump::first_process(exec)).await.ok().flatten();
-    let target =
-        ExecTarget { container: exec.container_id().to_owned(), marker, pid, user: None };
+    let target = ExecTarget { container: exec.container_id().to_owned(), marker, pid, user: None };
     match engine.end_processes(&target, grace).await?.left {
         Left::Nothing => Ok(()),
         Left::Processes(count) => Err(Leftover::Processes(count)),

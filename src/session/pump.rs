@@ -4,10 +4,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::{
-    sync::oneshot,
-    time::sleep,
-};
+use tokio::{sync::oneshot, time::sleep};
 
 use super::{flow::Flow, stdin::StdinQueue, timer::Timer};
 use crate::{
@@ -26,6 +23,10 @@ const LIVENESS: Duration = Duration::from_secs(15);
 /// How long input may be stuck before a peer is asked to pause. Until then the full socket says
 /// it without a word.
 const PAUSE_AFTER: Duration = Duration::from_millis(250);
+
+/// How often a peer is looked at whose input we leave unread. It may be gone: its last words
+/// are behind that input, and never come.
+const UNREAD_BEAT: Duration = Duration::from_secs(5);
 
 /// Waits between looks for an exit code: first and longest.
 const EXIT_WAIT: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
@@ -138,14 +139,14 @@ pub(super) async fn read_peer(
     let high = limit / 2;
     let (mut stuck, mut beat) = (Timer::default(), Timer::default());
     beat.set_to(receiver.next_beat());
+    let after = |wait| Some(Instant::now() + wait);
     loop {
-        let blocked = stdin.cost() >= high && !asked_to_pause;
-        if blocked && !stuck.is_set() {
-            stuck.set_to(Some(Instant::now() + PAUSE_AFTER));
-        } else if !blocked && stuck.is_set() {
+        let reading = stdin.cost() < if asked_to_pause { limit } else { high };
+        if reading {
             stuck.set_to(None);
+        } else if !stuck.is_set() {
+            stuck.set_to(after(if asked_to_pause { UNREAD_BEAT } else { PAUSE_AFTER }));
         }
-        let reading = !blocked && stdin.cost() < limit;
         tokio::select! {
             biased;
             Ok(writer) = &mut input, if stdin.is_expected() => stdin.attach(writer),
@@ -162,8 +163,15 @@ pub(super) async fn read_peer(
             },
             () = stuck.wait() => {
                 stuck.set_to(None);
-                asked_to_pause = true;
-                flow.tell(ServerMessage::Pause);
+                if !asked_to_pause {
+                    asked_to_pause = true;
+                    flow.tell(ServerMessage::Pause);
+                } else if receiver.is_hung_up() {
+                    return PeerEnd::Failed(TransportError::Lost(None));
+                } else {
+                    // Makes the system of a peer that is gone say so.
+                    flow.ping();
+                }
             }
             () = beat.wait() => {
                 match receiver.beat(!reading || flow.is_peer_excused()) {
@@ -211,15 +219,12 @@ pub(super) async fn apply_sizes(exec: &Exec, flow: &Flow) -> std::convert::Infal
 /// its output stays open all the same. Never returns.
 pub(super) async fn watch(exec: &Exec, flow: &Flow) -> std::convert::Infallible {
     loop {
-        tokio::select! {
-            biased;
-            () = exec.exited() => break,
-            () = sleep(LIVENESS) => match exec.state().await {
-                Ok(state) if state.running => {}
-                Ok(_) | Err(EngineError::NotFound { .. }) => break,
-                // An engine that does not answer says nothing about the command.
-                Err(_) => {}
-            },
+        sleep(LIVENESS).await;
+        match exec.state().await {
+            Ok(state) if state.running => {}
+            Ok(_) | Err(EngineError::NotFound { .. }) => break,
+            // An engine that does not answer says nothing about the command.
+            Err(_) => {}
         }
     }
     flow.set_over();

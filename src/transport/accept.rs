@@ -67,7 +67,8 @@ impl Refusal {
     /// The headers of the response, besides its length.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, &'static str)> {
-        let mut headers = vec![("content-type", "text/plain; charset=utf-8"), ("connection", "close")];
+        let mut headers =
+            vec![("content-type", "text/plain; charset=utf-8"), ("connection", "close")];
         if self.status == 426 {
             headers.extend([("upgrade", "websocket"), ("sec-websocket-version", "13")]);
         }
@@ -134,7 +135,8 @@ impl Handshake {
             return Some(Refusal::new(426, "DEW_UPGRADE_REQUIRED", message));
         }
         if self.method != "GET" {
-            let message = format!("a WebSocket is opened with GET, not {}", printable(&self.method));
+            let message =
+                format!("a WebSocket is opened with GET, not {}", printable(&self.method));
             return Some(Refusal::new(405, "DEW_BAD_HANDSHAKE", message));
         }
         match self.header("sec-websocket-version") {

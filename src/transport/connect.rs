@@ -119,7 +119,11 @@ struct Target {
 }
 
 enum Place {
-    Tcp { host: String, port: u16, tls: Option<TlsConnector> },
+    Tcp {
+        host: String,
+        port: u16,
+        tls: Option<TlsConnector>,
+    },
     #[cfg(unix)]
     Unix(std::path::PathBuf),
 }

@@ -58,7 +58,8 @@ impl Heart {
         if self.times.interval.is_zero() {
             return None;
         }
-        let silence = self.times.interval + if self.pinged { self.times.timeout } else { Duration::ZERO };
+        let silence =
+            self.times.interval + if self.pinged { self.times.timeout } else { Duration::ZERO };
         Some(self.heard + silence)
     }
 

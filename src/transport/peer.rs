@@ -206,8 +206,7 @@ impl PeerSender {
     ) -> Poll<Result<(), TransportError>> {
         locked(&self.0, |shared| {
             let limit = shared.limit;
-            act(Pin::new(&mut shared.socket), cx)
-                .map_err(|error| TransportError::new(error, limit))
+            act(Pin::new(&mut shared.socket), cx).map_err(|error| TransportError::new(error, limit))
         })
     }
 
@@ -258,6 +257,11 @@ impl PeerSender {
     pub async fn ping(&mut self) -> Result<(), TransportError> {
         self.put(Message::Ping(Bytes::new())).await?;
         self.flush().await
+    }
+
+    /// Makes the drop of both halves cut the connection at once.
+    pub fn abort(&mut self) {
+        locked(&self.0, |shared| shared.socket.get_ref().set_abort());
     }
 
     /// Sends the close frame. `reason` is cut to the 123 bytes that fit into one.
@@ -325,15 +329,16 @@ impl PeerReceiver {
     }
 
     /// What the keep-alive asks for now. `excused`: the peer need not answer at the moment,
-    /// since it has asked for a pause or one of us does not read. A peer whose end of the
-    /// connection is closed is gone even then.
+    /// since it has asked for a pause or one of us does not read.
     pub fn beat(&mut self, excused: bool) -> Pulse {
-        locked(&self.0, |shared| {
-            if excused && shared.socket.get_ref().is_hung_up() {
-                return Pulse::Gone;
-            }
-            shared.heart.beat(Instant::now(), excused)
-        })
+        locked(&self.0, |shared| shared.heart.beat(Instant::now(), excused))
+    }
+
+    /// Whether the peer's end of the connection is closed or broken, asked of the system without
+    /// reading. `false` where that cannot be told.
+    #[must_use]
+    pub fn is_hung_up(&self) -> bool {
+        locked(&self.0, |shared| shared.socket.get_ref().is_hung_up())
     }
 
     /// After our close frame: reads and drops what still comes until the peer closes too, so

@@ -4,6 +4,7 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{
@@ -46,16 +47,28 @@ impl PeerStream {
     /// Prepares the socket: no delay for small writes, and the kernel's own keep-alive, which
     /// notices a vanished host even while our pings cannot be sent. Failures do not matter.
     pub(super) fn tune(&self) {
-        let tcp = match self {
-            Self::Tcp(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-            _ => return,
-        };
+        let Some(tcp) = self.tcp() else { return };
         let _ = tcp.set_nodelay(true);
         let keep_alive = socket2::TcpKeepalive::new()
-            .with_time(std::time::Duration::from_secs(60))
-            .with_interval(std::time::Duration::from_secs(15));
+            .with_time(Duration::from_secs(60))
+            .with_interval(Duration::from_secs(15));
         let _ = socket2::SockRef::from(tcp).set_tcp_keepalive(&keep_alive);
+    }
+
+    /// Makes the coming drop cut the connection at once: what is still to be sent is lost, and
+    /// the other end is told by a reset instead of never, should it not be reading.
+    pub(super) fn set_abort(&self) {
+        if let Some(tcp) = self.tcp() {
+            let _ = socket2::SockRef::from(tcp).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Tcp(tcp) => Some(tcp),
+            Self::Tls(tls) => Some(tls.get_ref().0),
+            _ => None,
+        }
     }
 
     /// Whether the other end has gone, asked of the kernel without reading: its end of the

@@ -7,9 +7,7 @@ use rustls::{
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
 };
-use rustls_pki_types::{
-    CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject,
-};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject};
 
 /// How a `wss:` connection is protected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,8 +92,9 @@ fn certificates(option: &str, bytes: &[u8]) -> Result<Vec<CertificateDer<'static
 
 fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Unusable> {
     if is_pem(bytes) {
-        return PrivateKeyDer::from_pem_slice(bytes)
-            .map_err(|_| "`key` holds no readable PEM key (encrypted ones are not supported)".into());
+        return PrivateKeyDer::from_pem_slice(bytes).map_err(|_| {
+            "`key` holds no readable PEM key (encrypted ones are not supported)".into()
+        });
     }
     PrivateKeyDer::try_from(bytes.to_vec())
         .map_err(|error| format!("`key` is not a readable DER key: {error}"))
