@@ -1,7 +1,39 @@
 'use strict';
 
 /** Every `code` that an error of this package can have; docs/errors.md says what to do. */
-const errorCodes = Object.freeze([]);
+const errorCodes = Object.freeze([
+  'DEW_BAD_OPTION',
+  'DEW_CLIENT_CLOSED',
+  'DEW_CONNECTION_LOST',
+  'DEW_CONNECT_FAILED',
+  'DEW_CONNECT_TIMEOUT',
+  'DEW_CONTAINER_INVALID',
+  'DEW_CONTAINER_NOT_RUNNING',
+  'DEW_ENGINE_BUSY',
+  'DEW_ENGINE_CONFLICT',
+  'DEW_ENGINE_LOST',
+  'DEW_ENGINE_NOT_FOUND',
+  'DEW_ENGINE_OUTPUT_LIMIT',
+  'DEW_ENGINE_PROTOCOL',
+  'DEW_ENGINE_REFUSED',
+  'DEW_ENGINE_UNREACHABLE',
+  'DEW_EXEC_LOST',
+  'DEW_HANDSHAKE_FAILED',
+  'DEW_HANDSHAKE_REFUSED',
+  'DEW_HOST_INVALID',
+  'DEW_HOST_UNSUPPORTED',
+  'DEW_INTERNAL',
+  'DEW_LISTEN_FAILED',
+  'DEW_MESSAGE_TOO_BIG',
+  'DEW_NO_COMMAND',
+  'DEW_NO_RANDOM',
+  'DEW_PEER_SILENT',
+  'DEW_PROCESSES_LEFT',
+  'DEW_SERVER_CLOSED',
+  'DEW_SERVER_ERROR',
+  'DEW_TLS_FAILED',
+  'DEW_WEBSOCKET_PROTOCOL',
+]);
 
 /**
  * Makes an `Error` of what the addon tells.
