@@ -1,0 +1,131 @@
+'use strict';
+
+const { NativeBridge } = require('../native');
+const { TurnBudget, takeChunk } = require('./streams');
+
+// Signals of a bridge.
+const OUTPUT = 1;
+const INPUT = 2;
+const GONE = 3;
+
+// How long a socket that the addon has let go of may take to send the rest.
+const LINGER_MS = 5000;
+
+/**
+ * Joins a socket, that cannot be taken over, to a stream inside the addon, and moves the bytes
+ * between the two: TLS sockets, which Node has to decrypt, and whatever has no descriptor.
+ *
+ * @param {import('node:stream').Duplex} socket
+ * @returns {import('../native').NativeBridge} To be given to the addon.
+ */
+function bridgeTo(socket) {
+  const native = new NativeBridge((signal) => {
+    if (signal === OUTPUT) sender.send();
+    else if (signal === INPUT) receiver.goOn();
+    else if (signal === GONE) sender.letGo();
+  });
+  const sender = new Sender(socket, native.output());
+  const receiver = new Receiver(socket, native.input());
+  socket.setTimeout?.(0);
+  socket.setNoDelay?.(true);
+  // Without a listener an error would end the process; 'close' follows and tells the addon.
+  socket.on('error', () => {});
+  socket.once('close', () => native.detach(!receiver.ended));
+  sender.send();
+  receiver.start();
+  return native;
+}
+
+/** From the socket to the addon. */
+class Receiver {
+  /** Whether the other end has closed its direction in order. */
+  ended = false;
+  #socket;
+  #writer;
+  #rest = null;
+  #offset = 0;
+
+  constructor(socket, writer) {
+    this.#socket = socket;
+    this.#writer = writer;
+  }
+
+  start() {
+    this.#socket.on('data', (chunk) => {
+      this.#rest = chunk;
+      this.#offset = 0;
+      if (!this.#push()) this.#socket.pause();
+    });
+    this.#socket.once('end', () => {
+      this.ended = true;
+      this.#writer.end();
+    });
+    this.#socket.resume();
+  }
+
+  /** There is room again. */
+  goOn() {
+    if (this.#rest === null || this.#push()) this.#socket.resume();
+  }
+
+  #push() {
+    do {
+      this.#offset += this.#writer.push(this.#rest, this.#offset);
+      if (this.#offset >= this.#rest.length) {
+        this.#rest = null;
+        return true;
+      }
+    } while (this.#writer.arm());
+    return false;
+  }
+}
+
+/** From the addon to the socket. */
+class Sender {
+  #socket;
+  #reader;
+  #budget = new TurnBudget(() => this.send());
+  #draining = false;
+  #ended = false;
+
+  constructor(socket, reader) {
+    this.#socket = socket;
+    this.#reader = reader;
+    socket.on('drain', () => {
+      this.#draining = false;
+      this.send();
+    });
+  }
+
+  send() {
+    const socket = this.#socket;
+    while (!this.#draining && !this.#ended && !socket.destroyed && !this.#budget.isSpent()) {
+      const chunk = takeChunk(this.#reader);
+      if (chunk !== null) {
+        this.#budget.spend(chunk.length);
+        this.#draining = !socket.write(chunk);
+      } else if (this.#reader.isEnded()) {
+        this.#ended = true;
+        socket.end();
+      } else if (!this.#reader.arm()) {
+        return;
+      }
+    }
+  }
+
+  /** Nobody in the addon listens any more: what is left is sent, then the socket goes. */
+  letGo() {
+    const socket = this.#socket;
+    this.send();
+    if (socket.destroyed) return;
+    if (socket.writableFinished) {
+      socket.destroy();
+      return;
+    }
+    socket.once('finish', () => socket.destroy());
+    const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.once('close', () => clearTimeout(linger));
+  }
+}
+
+module.exports = { bridgeTo };

@@ -1,0 +1,377 @@
+'use strict';
+
+const { EventEmitter } = require('node:events');
+
+const { NativeClient } = require('../native');
+const { dial } = require('./dial');
+const { ServerTextError, aborted, failure, fromNative } = require('./errors');
+const { handOver } = require('./handover');
+const { checkClientOptions, clientOptions } = require('./options');
+const { Outbox, toBuffer } = require('./outbox');
+const { ClientSocket } = require('./socket');
+const { InputStream, OutputStream } = require('./streams');
+const { sortWsopts } = require('./wsopts');
+
+// Signals of the addon's client.
+const STDOUT = 1;
+const STDERR = 2;
+const STDIN = 3;
+
+// The first byte of each message.
+const CODE = Object.freeze({
+  stdout: 1, stderr: 2, resize: 50, resume: 100, pause: 101, stopped: 200, shutdown: 201,
+  error: 202,
+});
+
+/**
+ * Runs one command in the container of a server, with its standard streams here.
+ *
+ * Orders events and owns the Node streams; the connection is the addon's.
+ */
+class DockerClient extends EventEmitter {
+  #native = null;
+  #executing = null;
+  #settle = null;
+  #stopDialing = null;
+  #stopListening = () => {};
+  #state = 'new';
+  #size = null;
+  #exit = null;
+  #closed = null;
+
+  constructor(options) {
+    super();
+    this.options = clientOptions(options);
+    this.#makeStreams();
+  }
+
+  #makeStreams() {
+    /** Takes whole messages, behind the input that was written before. */
+    this.strbuf = new Outbox();
+    this.strbuf.on('high', () => this.#flow('paused', 'pause'));
+    this.stdin = new InputStream(this.strbuf);
+    this.stdout = new OutputStream();
+    this.stderr = new OutputStream();
+  }
+
+  /** Bytes that were written and that the connection has not taken yet. */
+  get outstandingBytes() {
+    return this.strbuf.length;
+  }
+
+  /**
+   * Connects. Resolves when the connection is open, before the command runs: what is written
+   * from then on waits for it. After the end of a session it may be called again.
+   *
+   * @returns {Promise<void>}
+   */
+  execute() {
+    if (this.#state === 'closed') this.#reset();
+    this.#executing ??= new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+      try {
+        this.#connect();
+      } catch (error) {
+        this.#failed(error);
+      }
+    });
+    return this.#executing;
+  }
+
+  #reset() {
+    this.#makeStreams();
+    this.#state = 'new';
+    this.#executing = this.#exit = this.#closed = null;
+  }
+
+  #connect() {
+    checkClientOptions(this.options);
+    const { signal, url, tty, command, wsopts } = this.options;
+    if (signal?.aborted) throw aborted(signal);
+    const { headers, tls, node, ...limits } = sortWsopts(wsopts, url);
+    const given = (name) => limits[name] ?? this.options[name];
+    const [rows, cols] = this.#size ?? firstSize(this.options);
+    const connectTimeout = given('connectTimeout');
+    this.#native = new NativeClient({
+      url, tty, command: [command].flat(), rows, cols, headers: headers.flat(), ...tls,
+      connectTimeout,
+      maxMessageSize: given('maxMessageSize'),
+      closeTimeout: given('closeTimeout'),
+      outputLimit: this.options.outputLimit,
+      inputLimit: this.options.inputLimit,
+      keepAliveInterval: this.options.keepAliveInterval,
+      keepAliveTimeout: this.options.keepAliveTimeout,
+    }, (number, event) => this.#onNative(number, event));
+    this.#state = 'connecting';
+    this.url = this.#native.url;
+    this.socket = new ClientSocket(this.url, {
+      close: () => this.close(),
+      terminate: () => this.#terminate(),
+      send: (message, callback) => this.strbuf.write(message, callback),
+      waiting: () => this.strbuf.length,
+    });
+    this.#listenTo(signal);
+    if (node === null) this.#native.connect();
+    else this.#stopDialing = dial(this.url, node, headers, connectTimeout, this.#dialed);
+  }
+
+  #listenTo(signal) {
+    if (signal === undefined) return;
+    const onAbort = () => {
+      const error = aborted(signal);
+      if (this.#state === 'connecting') {
+        this.#failed(error);
+        return;
+      }
+      this.#tellError(error);
+      this.close();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#stopListening = () => signal.removeEventListener('abort', onAbort);
+  }
+
+  /** Node has made the connection, or not. */
+  #dialed = (error, opened) => {
+    this.#stopDialing = null;
+    if (error !== null) {
+      this.#failed(error);
+      return;
+    }
+    const { socket, head, modern } = opened;
+    const native = this.#native;
+    handOver(socket, head, {
+      socket: (descriptor, bytes) => native.connectSocket(descriptor, bytes, modern),
+      bridge: (bridge, bytes) => native.connectBridge(bridge, bytes, modern),
+    }, (refused) => {
+      if (refused !== null) this.#failed(refused);
+    });
+  };
+
+  #onNative(number, event) {
+    if (number === STDOUT) this.stdout.signal();
+    else if (number === STDERR) this.stderr.signal();
+    else if (number === STDIN) this.strbuf.signal();
+    else this.#onEvent(event);
+  }
+
+  #onEvent({ name, code, text, error }) {
+    switch (name) {
+      case 'open':
+        this.#opened();
+        break;
+      case 'failed':
+        this.#failed(fromNative(error));
+        break;
+      case 'resumed':
+        this.#flow('resumed', 'resume');
+        break;
+      case 'paused':
+        this.#flow('paused', 'pause');
+        break;
+      case 'exit':
+        this.#exited(code);
+        break;
+      case 'shutdown':
+        this.emit('shutdown');
+        break;
+      case 'message':
+        this.#tellError(new ServerTextError(text));
+        break;
+      case 'closed':
+        this.#lastWord(code, text, error ? fromNative(error) : null);
+        break;
+      default:
+    }
+  }
+
+  #opened() {
+    if (this.#state !== 'connecting') return;
+    this.#state = 'open';
+    this.strbuf.attach(this.#native.stdin());
+    this.stdout.attach(this.#native.stdout());
+    this.stderr.attach(this.#native.stderr());
+    // The size went with the request, which servers of version 3.0.0 do not read.
+    if (this.#size !== null) this.#native.resize(...this.#size);
+    this.socket.opened();
+    this.emit('open');
+    this.#settle.resolve();
+  }
+
+  /** There is no connection, and will be none. */
+  #failed(error) {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#stopListening();
+    this.#stopDialing?.();
+    this.#native?.terminate();
+    this.#endStreams(error);
+    this.socket?.failed(error);
+    this.socket?.closed(1006, '');
+    this.#settle?.reject(error);
+  }
+
+  #flow(...names) {
+    for (const name of names) this.emit(name);
+  }
+
+  /** Without a listener an error would end the process. */
+  #tellError(error) {
+    if (this.listenerCount('error') > 0) this.emit('error', error);
+  }
+
+  /** All output is here. Whoever reads it shall have read it when told of the end. */
+  #exited(code) {
+    if (this.#exit !== null) return;
+    this.#exit = { told: false };
+    const tell = () => {
+      this.#exit.told = true;
+      this.emit('exit', code);
+      this.#finishClose();
+    };
+    const streams = [this.stdout, this.stderr];
+    for (const stream of streams) stream.settle(null);
+    const read = streams.filter((stream) => stream.isConsumed());
+    if (read.length === 0) {
+      tell();
+      return;
+    }
+    // In a turn of its own, so that what a listener throws is not a promise's business.
+    Promise.all(read.map((stream) => stream.consumed())).then(() => process.nextTick(tell));
+  }
+
+  #lastWord(code, reason, error) {
+    this.#stopListening();
+    this.#closed = { code, reason };
+    if (error !== null) {
+      this.socket.failed(error);
+      this.#tellError(error);
+    }
+    this.#endStreams(error);
+    this.#finishClose();
+  }
+
+  #endStreams(error) {
+    this.stdout.settle(error);
+    this.stderr.settle(error);
+    this.strbuf.close();
+    this.stdin.destroy();
+  }
+
+  #finishClose() {
+    if (this.#closed === null || this.#exit?.told === false || this.#state === 'closed') return;
+    this.#state = 'closed';
+    const { code, reason } = this.#closed;
+    this.socket.closed(code, reason);
+    this.emit('close', { code, reason });
+  }
+
+  /**
+   * Tells the size of the terminal. Before `execute` it is the size to begin with.
+   *
+   * @param {number} rows
+   * @param {number} cols
+   */
+  resize(rows = 0, cols = 0) {
+    if (!this.options.tty) throw new Error('cannot resize, not a tty instance');
+    const size = [cells(rows, 'rows'), cells(cols, 'cols')];
+    this.#size = size;
+    if (this.#state === 'open') this.#native.resize(...size);
+  }
+
+  /** Asks the server to send no more output for now. */
+  pause() {
+    if (this.#state === 'open') this.#native.pause();
+  }
+
+  /** Asks the server to send output again. */
+  resume() {
+    if (this.#state === 'open') this.#native.resume();
+  }
+
+  /** Sends a message that is only a code. */
+  sendCode(code) {
+    this.strbuf.write(Buffer.from([code]));
+  }
+
+  /** Sends a message of a code and data. */
+  sendMessage(code, data) {
+    this.strbuf.write(Buffer.concat([Buffer.from([code]), toBuffer(data)]));
+  }
+
+  /**
+   * Takes a message as if the server had sent it.
+   *
+   * @param {{ data: ArrayBuffer | Uint8Array }} messageEvent
+   */
+  messageHandler({ data }) {
+    const message = toBuffer(data);
+    const payload = message.subarray(1);
+    switch (message[0]) {
+      case CODE.stdout:
+        this.stdout.push(payload);
+        break;
+      case CODE.stderr:
+        this.stderr.push(payload);
+        break;
+      case CODE.resume:
+        this.strbuf.resume();
+        this.#flow('resumed', 'resume');
+        break;
+      case CODE.pause:
+        this.strbuf.pause();
+        this.#flow('paused', 'pause');
+        break;
+      case CODE.stopped:
+        this.#exited(payload[0] ?? 0);
+        this.close();
+        break;
+      case CODE.shutdown:
+        this.emit('shutdown');
+        this.close();
+        break;
+      case CODE.error:
+        this.#tellError(new ServerTextError(payload.toString()));
+        break;
+      default:
+    }
+  }
+
+  /** Closes the connection in order, which ends the command. `close` follows. */
+  close() {
+    if (this.#state === 'open') this.#native.close();
+    else this.#giveUp();
+  }
+
+  #terminate() {
+    if (this.#state === 'open') this.#native.terminate();
+    else this.#giveUp();
+  }
+
+  #giveUp() {
+    if (this.#state !== 'connecting') return;
+    this.#failed(failure('DEW_CLIENT_CLOSED', 'the client was closed before the connection was open'));
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]() {
+    if (this.#state === 'new' || this.#state === 'closed') return;
+    const closed = new Promise((resolve) => {
+      this.once('close', resolve);
+      this.#executing.catch(resolve);
+    });
+    this.close();
+    await closed;
+  }
+}
+
+function firstSize({ rows, cols }) {
+  if (rows === undefined || cols === undefined) return [undefined, undefined];
+  return [cells(rows, 'rows'), cells(cols, 'cols')];
+}
+
+function cells(count, name) {
+  const value = Number(count);
+  if (Number.isInteger(value) && value >= 0 && value <= 0xffff) return value;
+  throw new RangeError(`${name} must be a whole number from 0 to 65535, not ${count}`);
+}
+
+module.exports = DockerClient;

@@ -1,0 +1,74 @@
+'use strict';
+
+const net = require('node:net');
+
+const { bridgeTo } = require('./bridge');
+
+/**
+ * Gives a socket of Node's to the addon: the connection itself where that is possible, so that
+ * no byte passes through JavaScript any more, else over a bridge.
+ *
+ * At once if the socket has nothing left to send, else as soon as it has sent it.
+ *
+ * @template T
+ * @param {import('node:stream').Duplex} socket
+ * @param {Buffer} head What Node has read already.
+ * @param {object} to
+ * @param {(descriptor: number, head: Buffer) => T} to.socket Takes the connection over.
+ * @param {(bridge: object, head: Buffer) => T} to.bridge Takes the bridge.
+ * @param {(error: Error | null, taken?: T) => void} done Not called if the socket goes before.
+ */
+function handOver(socket, head, to, done) {
+  const handle = plainHandle(socket);
+  if (handle === null) {
+    attempt(() => to.bridge(bridgeTo(socket), head), () => {}, socket, done);
+    return;
+  }
+  const take = () => {
+    // Bytes that Node read after the head belong to the peer's first frames. Reading them may
+    // make Node ask for more, which must not come: from here on they are the addon's.
+    const rest = socket.readableLength > 0 ? socket.read() : null;
+    handle.readStop();
+    const bytes = rest === null ? head : Buffer.concat([head, rest]);
+    // Destroying closes Node's descriptor, not the connection.
+    attempt(() => to.socket(handle.fd, bytes), () => socket.destroy(), socket, done);
+  };
+  handle.readStop();
+  if (socket.writableLength === 0 && handle.writeQueueSize === 0) {
+    take();
+    return;
+  }
+  // Called behind everything that was written before.
+  socket.write('', () => {
+    if (!socket.destroyed) take();
+  });
+}
+
+/** Keeps what `done` throws, which is a caller's, apart from what taking the socket throws. */
+function attempt(take, after, socket, done) {
+  let taken;
+  try {
+    taken = take();
+  } catch (error) {
+    socket.destroy();
+    done(error);
+    return;
+  }
+  after();
+  done(null, taken);
+}
+
+/**
+ * The handle of a socket whose descriptor carries exactly the bytes that the socket does. A TLS
+ * socket has a descriptor too, but that one carries encrypted bytes.
+ */
+function plainHandle(socket) {
+  if (!(socket instanceof net.Socket) || socket.encrypted || socket.destroyed) return null;
+  const handle = socket._handle;
+  const kind = handle?.constructor?.name;
+  if (kind !== 'TCP' && kind !== 'Pipe') return null;
+  if (typeof handle.readStop !== 'function') return null;
+  return Number.isInteger(handle.fd) && handle.fd >= 0 ? handle : null;
+}
+
+module.exports = { handOver };

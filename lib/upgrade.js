@@ -1,0 +1,118 @@
+'use strict';
+
+const { badOption } = require('./errors');
+
+// Marks our listeners, also for another copy of this package in the same process.
+const OURS = Symbol.for('docker-exec-websocket.upgrade');
+
+/** @type {WeakMap<import('node:http').Server, UpgradeRouter>} */
+const routers = new WeakMap();
+
+/**
+ * Serves upgrade requests for `path` on an http server that others may use too.
+ *
+ * @param {import('node:http').Server} http
+ * @param {string} path
+ * @param {Route} route
+ * @returns {() => void} Stops serving.
+ *
+ * @typedef {object} Route
+ * @property {(request: import('node:http').IncomingMessage,
+ *   socket: import('node:stream').Duplex, head: Buffer) => void} open
+ * @property {(request: import('node:http').IncomingMessage,
+ *   socket: import('node:stream').Duplex) => void} refuse Answers a request for a path that
+ *   nobody serves.
+ */
+function serveUpgrades(http, path, route) {
+  let router = routers.get(http);
+  if (router === undefined) {
+    router = new UpgradeRouter(http);
+    routers.set(http, router);
+  }
+  return router.add(path, route);
+}
+
+/**
+ * Sorts out the upgrade requests of one http server.
+ *
+ * Other WebSocket servers answer 400 to a path that they do not know, without asking whether
+ * somebody else does, and a listener cannot keep an event from the listeners behind it. So a
+ * request for one of our paths is taken before the event reaches any listener; all others go
+ * their usual way.
+ */
+class UpgradeRouter {
+  #http;
+  #routes = new Map();
+  #emit = null;
+
+  constructor(http) {
+    this.#http = http;
+  }
+
+  add(path, route) {
+    if (this.#routes.has(path)) {
+      throw badOption(`options.path is served already on this http server: ${path}`);
+    }
+    this.#routes.set(path, route);
+    if (this.#routes.size === 1) this.#start();
+    let added = true;
+    return () => {
+      if (!added) return;
+      added = false;
+      this.#routes.delete(path);
+      if (this.#routes.size === 0) this.#stop();
+    };
+  }
+
+  #start() {
+    // Node only tells of upgrades where there is a listener.
+    this.#http.prependListener('upgrade', this.#onUpgrade);
+    const router = this;
+    const own = Object.hasOwn(this.#http, 'emit');
+    const inner = this.#http.emit;
+    const outer = function emit(name, ...rest) {
+      if (name === 'upgrade' && router.#open(...rest)) return true;
+      return Reflect.apply(inner, this, [name, ...rest]);
+    };
+    this.#http.emit = outer;
+    this.#emit = { inner, outer, own };
+  }
+
+  #stop() {
+    this.#http.removeListener('upgrade', this.#onUpgrade);
+    const { inner, outer, own } = this.#emit;
+    // Somebody may have wrapped ours: then it stays, and without routes only passes on.
+    if (this.#http.emit !== outer) return;
+    if (own) this.#http.emit = inner;
+    else delete this.#http.emit;
+  }
+
+  #open(request, socket, head) {
+    const query = request.url.indexOf('?');
+    const route = this.#routes.get(query < 0 ? request.url : request.url.slice(0, query));
+    if (route === undefined) return false;
+    route.open(request, socket, head);
+    return true;
+  }
+
+  #onUpgrade = Object.assign((request, socket, head) => {
+    // Somebody replaced `emit`: the listener does what it can.
+    if (this.#open(request, socket, head)) return;
+    const listeners = this.#http.listeners('upgrade');
+    // A path that is not ours is for the others. If there are only our own, the last answers.
+    if (!listeners.every((listener) => listener[OURS])) return;
+    if (listeners.at(-1) !== this.#onUpgrade) return;
+    const [route] = this.#routes.values();
+    route.refuse(request, socket);
+  }, { [OURS]: true });
+}
+
+/** Answers a request with `response`, a whole HTTP response, and ends the connection. */
+function answer(socket, response) {
+  // The peer may be gone already.
+  socket.on('error', () => {});
+  socket.once('finish', () => socket.destroy());
+  socket.end(response);
+}
+
+module.exports = { answer, serveUpgrades };

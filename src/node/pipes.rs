@@ -1,0 +1,104 @@
+//! The JavaScript ends of [`Pipe`]s: synchronous, with a signal when there is something to do.
+
+use std::{sync::Arc, task::Waker};
+
+use bytes::Bytes;
+use napi::bindgen_prelude::BufferSlice;
+use napi_derive::napi;
+
+use crate::pipe::Pipe;
+
+/// The end of a pipe that JavaScript reads.
+#[napi]
+pub struct ByteReader {
+    pipe: Arc<Pipe>,
+    signal: Waker,
+}
+
+impl ByteReader {
+    pub(super) fn new(pipe: &Arc<Pipe>, signal: Waker) -> Self {
+        Self { pipe: Arc::clone(pipe), signal }
+    }
+}
+
+#[napi]
+impl ByteReader {
+    /// Copies what waits into `slab`, from `offset` on; answers how many bytes that was, 0 if
+    /// there is nothing now.
+    #[napi]
+    pub fn read_into(&self, mut slab: BufferSlice, offset: u32) -> u32 {
+        let room = slab.get_mut(offset as usize..).unwrap_or_default();
+        // A slab is far smaller than 4 GiB.
+        u32::try_from(self.pipe.read_into(room)).unwrap_or(u32::MAX)
+    }
+
+    /// Asks for the signal when there is something to read, or the end. `true`: it is there
+    /// already, and the signal will not come.
+    #[napi]
+    pub fn arm(&self) -> bool {
+        self.pipe.arm_reader(&self.signal)
+    }
+
+    /// Whether everything was read and nothing more will come.
+    #[napi]
+    pub fn is_ended(&self) -> bool {
+        self.pipe.is_ended()
+    }
+
+    /// Says that nobody will read any more; what comes is dropped.
+    #[napi]
+    pub fn close(&self) {
+        self.pipe.close();
+    }
+}
+
+/// The end of a pipe that JavaScript writes.
+#[napi]
+pub struct ByteWriter {
+    pipe: Arc<Pipe>,
+    signal: Waker,
+}
+
+impl ByteWriter {
+    pub(super) fn new(pipe: &Arc<Pipe>, signal: Waker) -> Self {
+        Self { pipe: Arc::clone(pipe), signal }
+    }
+}
+
+#[napi]
+impl ByteWriter {
+    /// Copies the bytes from `offset` on, as far as there is room; answers how many were taken.
+    #[napi]
+    pub fn push(&self, bytes: BufferSlice, offset: u32) -> u32 {
+        let bytes = bytes.get(offset as usize..).unwrap_or_default();
+        u32::try_from(self.pipe.push_slice(bytes)).unwrap_or(u32::MAX)
+    }
+
+    /// Takes the bytes as one piece that is neither split nor changed. `false`: there is no room
+    /// for more now.
+    #[napi]
+    pub fn push_whole(&self, bytes: BufferSlice) -> bool {
+        self.pipe.push(Bytes::copy_from_slice(&bytes))
+    }
+
+    /// Asks for the signal when there is room. `true`: there is room now, and the signal will
+    /// not come.
+    #[napi]
+    pub fn arm(&self) -> bool {
+        self.pipe.arm_writer(&self.signal)
+    }
+
+    /// Bytes that were taken and not read yet.
+    #[napi(getter)]
+    pub fn pending(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss)] // memory has fewer than 2^53 bytes
+        let pending = self.pipe.len() as f64;
+        pending
+    }
+
+    /// Says that nothing more will be written.
+    #[napi]
+    pub fn end(&self) {
+        self.pipe.end();
+    }
+}

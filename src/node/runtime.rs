@@ -1,0 +1,43 @@
+//! The one tokio runtime of the addon.
+//!
+//! Started at first use, so that loading the addon costs no threads, and shared by every
+//! environment of the process (the main thread and `worker_threads`). It is never shut down:
+//! an environment that ends drops its servers and clients, which ends their tasks, and threads
+//! that sleep do not keep a process from exiting.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use tokio::runtime::{Builder, Runtime};
+
+/// Threads that run tasks, unless `DEW_WORKER_THREADS` says otherwise. Two keep a session's
+/// directions apart and leave the processor to Node and to the commands.
+const WORKER_THREADS: usize = 2;
+
+/// The most that `DEW_WORKER_THREADS` can ask for.
+const MAX_WORKER_THREADS: usize = 64;
+
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+
+/// The runtime; fails only if the system gives no thread or no descriptor for it.
+pub(super) fn runtime() -> napi::Result<&'static Runtime> {
+    static STARTING: Mutex<()> = Mutex::new(());
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if RUNTIME.get().is_none() {
+        let started = Builder::new_multi_thread()
+            .worker_threads(worker_threads())
+            .thread_name("dew")
+            .enable_all()
+            .build()
+            .map_err(|error| napi::Error::from_reason(format!("cannot start threads: {error}")))?;
+        let _ = RUNTIME.set(started);
+    }
+    RUNTIME.get().ok_or_else(|| napi::Error::from_reason("cannot start threads"))
+}
+
+fn worker_threads() -> usize {
+    let asked = std::env::var("DEW_WORKER_THREADS").ok().and_then(|text| text.parse().ok());
+    asked.filter(|&threads| threads > 0).unwrap_or(WORKER_THREADS).min(MAX_WORKER_THREADS)
+}
