@@ -8,6 +8,7 @@ const os = require('os');
 const { ask, call, kindOf } = require('./lib/engine-api');
 const { IMAGES, imageArchive } = require('./lib/images');
 const { startPrivateEngine, reapEngines, engineFolders, cannotStart } = require('./lib/private-engine');
+const { startPrivatePodman } = require('./lib/private-podman');
 const { LABEL, insideRun, runId, stateOf } = require('./lib/run-id');
 
 /**
@@ -139,9 +140,13 @@ function runCommand(engine, [program, ...args], { cwd, timeout, env = {} } = {})
     const stay = () => {};
     const pass = () => child.kill('SIGTERM');
     process.on('SIGINT', stay).on('SIGTERM', pass).on('SIGHUP', pass);
-    child.on('error', (error) => reject(new Error(`cannot run ${program}: ${error.message}`)));
+    const done = () => process.off('SIGINT', stay).off('SIGTERM', pass).off('SIGHUP', pass);
+    child.on('error', (error) => {
+      done();
+      reject(new Error(`cannot run ${program}: ${error.message}`));
+    });
     child.on('exit', (code, name) => {
-      process.off('SIGINT', stay).off('SIGTERM', pass).off('SIGHUP', pass);
+      done();
       resolve(name ? 128 + os.constants.signals[name] : code);
     });
   });
@@ -177,6 +182,6 @@ if (require.main === module) {
 }
 
 module.exports = {
-  findEngine, startPrivateEngine, ensureImage, openEngine, withEngine, engineEnv, runCommand,
+  findEngine, startPrivateEngine, startPrivatePodman, ensureImage, openEngine, withEngine, engineEnv, runCommand,
   reapEngines, cannotStart, ask, call, IMAGES, LABEL, runId,
 };
