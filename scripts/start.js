@@ -41,6 +41,7 @@ async function bringUp(closers, port) {
   const { engine, end } = await openEngine();
   closers.add(end);
   const container = await startContainer(engine, 'demo');
+  closers.add(() => container.remove());
 
   const { server, base } = pageServer({ container: container.name, engine: engine.private ? 'private engine' : engine.kind });
   closers.add(() => new Promise((resolve) => {
