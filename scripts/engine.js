@@ -11,6 +11,9 @@ const { startPrivateEngine, reapEngines, engineFolders, cannotStart } = require(
 const { startPrivatePodman } = require('./lib/private-podman');
 const { LABEL, insideRun, runId, stateOf } = require('./lib/run-id');
 
+/** Hosts of which we have said already that nothing answers there. */
+const warned = new Set();
+
 /**
  * An engine that already runs: DOCKER_HOST, then the places where docker and podman keep theirs.
  * Resolves to `{ host, socketPath, kind: 'docker' | 'podman', private: false }` or to null.
@@ -27,7 +30,10 @@ async function findEngine() {
   for (const host of hosts) {
     const kind = await kindOf(host);
     if (kind) return { host, socketPath: host.startsWith('unix://') ? host.slice(7) : null, kind, private: false };
-    if (host === process.env.DOCKER_HOST) console.error(`no engine answers at DOCKER_HOST=${host}; looking elsewhere`);
+    if (host === process.env.DOCKER_HOST && !warned.has(host)) {
+      console.error(`no engine answers at DOCKER_HOST=${host}; looking elsewhere`);
+      warned.add(host);
+    }
   }
   return null;
 }
