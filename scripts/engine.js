@@ -51,9 +51,8 @@ async function removeContainers(engine, wanted) {
 }
 
 /**
- * Imports the images of `IMAGES` where they are missing and resolves to their names. In an engine that is
- * not private, a container that is never started holds each until this run ends, so that the end of another
- * run does not remove it.
+ * Imports the images of `IMAGES` where they are missing and resolves to their names. A container that is
+ * never started holds each until this run ends, so that the end of another run does not remove it.
  */
 async function ensureImage(engine) {
   for (const [key, name] of Object.entries(IMAGES)) {
@@ -70,9 +69,8 @@ async function ensureImage(engine) {
   return IMAGES;
 }
 
-/** Makes sure that an image stays for this run; false if there is no such image. */
+/** Makes the container that holds an image for this run; false if there is no such image. */
 async function hold(engine, key) {
-  if (engine.private) return (await call(engine, 'GET', `/images/${IMAGES[key]}/json`)).status === 200;
   const name = `${LABEL}-hold-${key}-${runId()}`;
   const { status, text } = await call(engine, 'POST', `/containers/create?name=${name}`, {
     json: { Image: IMAGES[key], Cmd: ['true'], Labels: { [LABEL]: runId() }, NetworkDisabled: true, HostConfig: { NetworkMode: 'none' } },
