@@ -76,7 +76,7 @@ async function hold(engine, key) {
     json: { Image: IMAGES[key], Cmd: ['true'], Labels: { [LABEL]: runId() }, NetworkDisabled: true, HostConfig: { NetworkMode: 'none' } },
   });
   if (status === 404) return false;
-  if (status === 201 || status === 409) return true;
+  if (status === 201 || status === 409 || /already in use/.test(text)) return true; // podman says that with a 500
   throw new Error(`engine did not make ${name}: ${text.trim()} (HTTP ${status})`);
 }
 
