@@ -8,7 +8,11 @@ const os = require('os');
 const { ask, call, kindOf } = require('./lib/engine-api');
 const { IMAGES, imageArchive } = require('./lib/images');
 const { startPrivateEngine, reapEngines, engineFolders, cannotStart } = require('./lib/private-engine');
+const { startPrivatePodman } = require('./lib/private-podman');
 const { LABEL, insideRun, runId, stateOf } = require('./lib/run-id');
+
+/** Hosts of which we have said already that nothing answers there. */
+const warned = new Set();
 
 /**
  * An engine that already runs: DOCKER_HOST, then the places where docker and podman keep theirs.
@@ -26,7 +30,10 @@ async function findEngine() {
   for (const host of hosts) {
     const kind = await kindOf(host);
     if (kind) return { host, socketPath: host.startsWith('unix://') ? host.slice(7) : null, kind, private: false };
-    if (host === process.env.DOCKER_HOST) console.error(`no engine answers at DOCKER_HOST=${host}; looking elsewhere`);
+    if (host === process.env.DOCKER_HOST && !warned.has(host)) {
+      console.error(`no engine answers at DOCKER_HOST=${host}; looking elsewhere`);
+      warned.add(host);
+    }
   }
   return null;
 }
@@ -44,9 +51,8 @@ async function removeContainers(engine, wanted) {
 }
 
 /**
- * Imports the images of `IMAGES` where they are missing and resolves to their names. In an engine that is
- * not private, a container that is never started holds each until this run ends, so that the end of another
- * run does not remove it.
+ * Imports the images of `IMAGES` where they are missing and resolves to their names. A container that is
+ * never started holds each until this run ends, so that the end of another run does not remove it.
  */
 async function ensureImage(engine) {
   for (const [key, name] of Object.entries(IMAGES)) {
@@ -63,15 +69,14 @@ async function ensureImage(engine) {
   return IMAGES;
 }
 
-/** Makes sure that an image stays for this run; false if there is no such image. */
+/** Makes the container that holds an image for this run; false if there is no such image. */
 async function hold(engine, key) {
-  if (engine.private) return (await call(engine, 'GET', `/images/${IMAGES[key]}/json`)).status === 200;
   const name = `${LABEL}-hold-${key}-${runId()}`;
   const { status, text } = await call(engine, 'POST', `/containers/create?name=${name}`, {
     json: { Image: IMAGES[key], Cmd: ['true'], Labels: { [LABEL]: runId() }, NetworkDisabled: true, HostConfig: { NetworkMode: 'none' } },
   });
   if (status === 404) return false;
-  if (status === 201 || status === 409) return true;
+  if (status === 201 || status === 409 || /already in use/.test(text)) return true; // podman says that with a 500
   throw new Error(`engine did not make ${name}: ${text.trim()} (HTTP ${status})`);
 }
 
@@ -139,9 +144,13 @@ function runCommand(engine, [program, ...args], { cwd, timeout, env = {} } = {})
     const stay = () => {};
     const pass = () => child.kill('SIGTERM');
     process.on('SIGINT', stay).on('SIGTERM', pass).on('SIGHUP', pass);
-    child.on('error', (error) => reject(new Error(`cannot run ${program}: ${error.message}`)));
+    const done = () => process.off('SIGINT', stay).off('SIGTERM', pass).off('SIGHUP', pass);
+    child.on('error', (error) => {
+      done();
+      reject(new Error(`cannot run ${program}: ${error.message}`));
+    });
     child.on('exit', (code, name) => {
-      process.off('SIGINT', stay).off('SIGTERM', pass).off('SIGHUP', pass);
+      done();
       resolve(name ? 128 + os.constants.signals[name] : code);
     });
   });
@@ -177,6 +186,6 @@ if (require.main === module) {
 }
 
 module.exports = {
-  findEngine, startPrivateEngine, ensureImage, openEngine, withEngine, engineEnv, runCommand,
+  findEngine, startPrivateEngine, startPrivatePodman, ensureImage, openEngine, withEngine, engineEnv, runCommand,
   reapEngines, cannotStart, ask, call, IMAGES, LABEL, runId,
 };

@@ -17,16 +17,18 @@ const STEP_MS = 20 * 60_000;
 const at = (...names) => path.join(ROOT, ...names);
 const runtime = (...names) => path.join(RUNTIMES, 'node_modules', ...names);
 const mocha = (node) => [node, at('node_modules/mocha/bin/mocha.js')];
+const TESTS = '__test__/**/*.test.js';
 const smoke = () => (fs.existsSync(at('__test__/smoke.js')) ? null : 'there is no __test__/smoke.js');
 const linux = () => (process.platform === 'linux' && process.arch === 'x64' ? null : 'this runtime is fetched on Linux, x64, only');
 
-/** The steps in order: a name, the command, and where it cannot run here a function that says why. */
+/** The steps in order: a name, the command, the files that it is given, and `unless()`, which says why it
+ * cannot run here. */
 const STEPS = [
   { name: 'cargo', command: ['cargo', 'test', '--all-features'] },
   { name: 'types', command: [process.execPath, at('node_modules/typescript/bin/tsc'), '--noEmit', '-p', '__test__/types'] },
-  { name: 'mocha', command: mocha(process.execPath) },
-  { name: 'node22', command: mocha(runtime('node22/bin/node')), unless: linux },
-  { name: 'node24', command: mocha(runtime('node24/bin/node')), unless: linux },
+  { name: 'mocha', command: mocha(process.execPath), files: TESTS },
+  { name: 'node22', command: mocha(runtime('node22/bin/node')), files: TESTS, unless: linux },
+  { name: 'node24', command: mocha(runtime('node24/bin/node')), files: TESTS, unless: linux },
   { name: 'bun', command: [runtime('@oven/bun-linux-x64/bin/bun'), '__test__/smoke.js'], unless: () => linux() || smoke() },
   { name: 'deno', command: [runtime('@deno/linux-x64-glibc/deno'), 'run', '-A', '__test__/smoke.js'], unless: () => linux() || smoke() },
 ];
@@ -49,19 +51,20 @@ function parse(args) {
 }
 
 /** Runs one step and resolves to what the summary says of it. */
-async function runStep(engine, { name, command, unless }, rest) {
-  const reason = unless && unless();
-  if (reason) {
-    console.log(`\n== ${name}: not run: ${reason}`);
-    return { name, outcome: 'not run', reason };
+async function runStep(engine, { name, command, files, unless }, rest) {
+  const why = unless && unless();
+  if (why) {
+    console.log(`\n== ${name}: not run: ${why}`);
+    return { name, outcome: 'not run', why };
   }
-  console.log(`\n== ${name}: ${[...command, ...rest].map((word) => path.relative(ROOT, word).startsWith('..') ? word : word.replace(`${ROOT}/`, '')).join(' ')}`);
+  // Files that the caller names take the place of all of them.
+  const named = rest.some((word) => word.endsWith('.test.js'));
+  const words = [...command, ...(files && !named ? [files] : []), ...rest];
+  console.log(`\n== ${name}: ${words.join(' ').replaceAll(`${ROOT}/`, '')}`);
   const began = Date.now();
-  const status = await runCommand(engine, [...command, ...rest], {
-    cwd: ROOT, timeout: STEP_MS, env: { CARGO_PROFILE_DEV_DEBUG: '0' },
-  });
-  const seconds = ((Date.now() - began) / 1000).toFixed(1);
-  return { name, outcome: status === 0 ? 'passed' : 'failed', reason: status === 0 ? `${seconds} s` : `status ${status} after ${seconds} s`, status };
+  const status = await runCommand(engine, words, { cwd: ROOT, timeout: STEP_MS, env: { CARGO_PROFILE_DEV_DEBUG: '0' } });
+  const time = `${((Date.now() - began) / 1000).toFixed(1)} s`;
+  return status === 0 ? { name, outcome: 'passed', why: time } : { name, outcome: 'failed', why: `status ${status}, ${time}` };
 }
 
 async function main(args) {
@@ -82,7 +85,7 @@ async function main(args) {
     process.off('SIGINT', stop).off('SIGTERM', stop);
   }
   console.log('\n== summary');
-  for (const { name, outcome, reason } of results) console.log(`${name.padEnd(8)} ${outcome.padEnd(8)} ${reason}`);
+  for (const { name, outcome, why } of results) console.log(`${name.padEnd(8)} ${outcome.padEnd(8)} ${why}`);
   if (stopped) console.log('interrupted');
   return stopped || results.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
 }

@@ -5,14 +5,14 @@
 const { spawn, spawnSync } = require('child_process');
 const crypto = require('crypto');
 const fs = require('fs');
-const os = require('os');
 const path = require('path');
 const { ask, kindOf } = require('./engine-api');
 const { ownId, stateOf } = require('./run-id');
 const { find } = require('./tools');
 const { until, withArgument, childrenOf, signal, gone } = require('./processes');
 
-const PREFIX = 'dew-engine-';
+// podman refuses long folder names, so this one holds no more than it must.
+const PREFIX = 'dew-';
 /** How long dockerd may take to answer, and to end when asked to. */
 const START_MS = 30_000, STOP_MS = 15_000;
 // dockerd and what it calls live in sbin, which a user's PATH may lack.
@@ -26,8 +26,8 @@ function cannotStart() {
   return null;
 }
 
-// Unix socket paths end at 107 bytes, and containerd's lie deep in the folder.
-const parentFolder = () => (os.tmpdir().length <= 30 ? os.tmpdir() : '/tmp');
+// Not os.tmpdir(): unix socket paths end at 107 bytes, containerd's lie deep in the folder.
+const PARENT = '/tmp';
 
 const logTail = (folder) => {
   try {
@@ -108,17 +108,23 @@ class PrivateEngine {
   }
 }
 
+/** Makes the folder of a private engine that this process owns: `{ folder, clear() }`. */
+async function engineFolder(name) {
+  await reapEngines();
+  const folder = path.join(PARENT, `${PREFIX}${ownId()}-${crypto.randomBytes(2).toString('hex')}`);
+  fs.mkdirSync(folder, { mode: 0o700 });
+  fs.writeFileSync(path.join(folder, 'name'), name);
+  return { folder, clear: () => clear(folder) };
+}
+
 /**
- * Starts a private engine. `name` is for people who look at the folder list.
+ * Starts a private engine. `name` says what it is for, to people who look.
  * Rejects with dockerd's log when it does not come up.
  */
 async function startPrivateEngine({ name = 'run' } = {}) {
   const reason = cannotStart();
   if (reason) throw new Error(`cannot start an engine: ${reason}`);
-  await reapEngines();
-  const folder = path.join(parentFolder(),
-    `${PREFIX}${ownId()}-${name.slice(0, 12)}${crypto.randomBytes(2).toString('hex')}`);
-  fs.mkdirSync(folder, { mode: 0o700 });
+  const { folder } = await engineFolder(name);
   return new PrivateEngine(folder).start();
 }
 
@@ -144,8 +150,8 @@ async function clear(folder) {
     await gone(pid, STOP_MS);
   }
   // Where dockerd could not do it: the containers' first processes, whose end takes their pid namespaces
-  // along, before the shims that are their parents and would give them to init.
-  for (const { pid } of ours('containerd-shim')) {
+  // along, before the shims (podman's: conmon) that are their parents and would give them to init.
+  for (const { pid } of [...ours('containerd-shim'), ...ours('conmon')]) {
     for (const child of childrenOf(pid)) signal(child, 'SIGKILL');
     await until(() => childrenOf(pid).length === 0, 2000);
     signal(pid, 'SIGKILL');
@@ -187,11 +193,11 @@ async function unmountBelow(folder) {
   for (const mount of mounts.reverse()) spawnSync('umount', ['-l', mount], { env: ENV });
 }
 
-/** Folders of private engines: `{ folder, state }`, where `state` is that of the owner. */
+/** Folders of private engines: `{ folder, state }`, where `state` is that of the owner; others' names do not parse. */
 function engineFolders() {
-  const parent = parentFolder();
-  return fs.readdirSync(parent).filter((name) => name.startsWith(PREFIX))
-    .map((name) => ({ folder: path.join(parent, name), state: stateOf(name.slice(PREFIX.length).split('-')[0]) }))
+  return fs.readdirSync(PARENT).filter((name) => name.startsWith(PREFIX))
+    .map((name) => ({ folder: path.join(PARENT, name), state: stateOf(name.slice(PREFIX.length).split('-')[0]) }))
+    .filter(({ state }) => state !== 'foreign')
     // Anyone may make a name in a shared temporary folder: only our own user's count.
     .filter(({ folder }) => {
       const stat = fs.lstatSync(folder, { throwIfNoEntry: false });
@@ -207,4 +213,4 @@ async function reapEngines() {
   }
 }
 
-module.exports = { startPrivateEngine, reapEngines, engineFolders, cannotStart };
+module.exports = { startPrivateEngine, engineFolder, reapEngines, engineFolders, cannotStart };
