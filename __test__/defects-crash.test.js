@@ -6,12 +6,14 @@
  */
 
 const assert = require('node:assert/strict');
+const { Readable } = require('node:stream');
 
 const { startPrivateEngine, ensureImage } = require('../scripts/engine');
 const { useChildScene } = require('./helpers/child-scene');
 const { TestContainer, useContainer } = require('./helpers/container');
+const { Conversation } = require('./helpers/conversation');
 const { until } = require('./helpers/deadline');
-const { subject } = require('./helpers/implementations');
+const { implementations, subject } = require('./helpers/implementations');
 const { RawConnection, OPCODE } = require('./helpers/tcp');
 const { CODE } = require('./helpers/wire');
 
@@ -50,6 +52,20 @@ describe(`defects that end the server process (${implementation})`, () => {
       }
       assert.equal(await scene.orCrash(peer.exit()), 0);
       assert.equal(peer.stdout, 'xxxxxxxxxx');
+    }
+    await scene.unharmed();
+  });
+
+  it('defect 2: a client that pipes 5 MB into `head -c 10` gets its 10 bytes', async () => {
+    const scene = await start();
+    const { Client } = implementations[implementation];
+    const client = new Client({ url: scene.server.url, tty: false, command: ['head', '-c', '10'] });
+    const talk = await new Conversation(implementation, client).open();
+    try {
+      Readable.from(Array(80).fill(Buffer.alloc(64 * 1024, 'x'))).pipe(client.stdin);
+      assert.deepEqual(await scene.orCrash(talk.text()), { code: 0, stdout: 'xxxxxxxxxx', stderr: '' });
+    } finally {
+      talk.leave();
     }
     await scene.unharmed();
   });

@@ -20,18 +20,24 @@ class Transcript {
     this.dropped = 0;
   }
 
-  /** Adds a line. Long runs keep their first 200 and last 200 lines. */
+  /** Adds a line; the same again only counts. Long runs keep their first 100 and last 100 lines. */
   note(text) {
-    this.lines.push(`${String(Date.now() - this.started).padStart(6)} ms  ${text}`);
-    if (this.lines.length > 400) {
-      this.lines.splice(200, 1);
+    const last = this.lines[this.lines.length - 1];
+    if (last && last.text === text) {
+      last.times += 1;
+      return;
+    }
+    this.lines.push({ at: Date.now() - this.started, text, times: 1 });
+    if (this.lines.length > 200) {
+      this.lines.splice(100, 1);
       this.dropped += 1;
     }
   }
 
   toString() {
-    const lines = [...this.lines];
-    if (this.dropped > 0) lines.splice(200, 0, `        … ${this.dropped} lines left out …`);
+    const lines = this.lines.map(({ at, text, times }) =>
+      `${String(at).padStart(6)} ms  ${text}${times > 1 ? `  (${times} times)` : ''}`);
+    if (this.dropped > 0) lines.splice(100, 0, `        … ${this.dropped} lines left out …`);
     return `--- ${this.title}\n${lines.join('\n') || '(nothing was seen)'}\n---`;
   }
 }
