@@ -41,13 +41,12 @@ describe(`defects that end the server process (${implementation})`, () => {
 
   it('defect 2: stdin for a command that has ended does no harm', async () => {
     const scene = await start();
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < 8; round += 1) {
       const peer = await scene.peer({ command: ['head', '-c', '10'] });
       await peer.waitFor(CODE.resume);
-      // One frame in each turn of the event loop, so that some arrive before and some after its end.
-      const chunk = Buffer.alloc(16 * 1024, 'x');
-      for (let sent = 0; sent < 5 * MIB && scene.server.alive; sent += chunk.length) {
-        peer.stdin(chunk);
+      // Input all the time, so that some of it comes in each moment of the command's end.
+      for (let frame = 0; frame < 20000 && peer.isOpen && scene.server.alive; frame += 1) {
+        peer.stdin(Buffer.alloc(1024, 'x'));
         await new Promise((resolve) => setImmediate(resolve));
       }
       assert.equal(await scene.orCrash(peer.exit()), 0);
@@ -76,13 +75,7 @@ describe(`defects that end the server process (${implementation})`, () => {
       const peer = await scene.peer({ command: 'sh', tty: true });
       await peer.sees('#');
       peer.stdin('exit 5\n');
-      let size = 0;
-      let open = true;
-      peer.closed.then(() => {
-        open = false;
-      });
-      while (open && scene.server.alive && size < 5000) {
-        size += 1;
+      for (let size = 1; size < 5000 && peer.isOpen && scene.server.alive; size += 1) {
         peer.resize(20 + (size % 50), 80);
         await new Promise((resolve) => setImmediate(resolve));
       }

@@ -29,6 +29,7 @@ class Peer {
   constructor(socket) {
     this.socket = socket;
     this.messages = [];
+    this.isClosed = false;
     this.transcript = new Transcript('raw peer');
     this.opened = new Promise((resolve, reject) => {
       socket.once('open', resolve);
@@ -37,6 +38,7 @@ class Peer {
     this.closed = new Promise((resolve) => {
       socket.once('close', (code, reason) => {
         this.transcript.note(`closed ${code} ${reason}`);
+        this.isClosed = true;
         resolve({ code, reason: reason.toString() });
       });
     });
@@ -47,6 +49,10 @@ class Peer {
       this.transcript.note(`<- ${NAME[message.code] || message.code} ${data.length - 1} ${
         JSON.stringify(message.payload.subarray(0, 60).toString())}`);
     });
+  }
+
+  get isOpen() {
+    return this.socket.readyState === WebSocket.OPEN;
   }
 
   /** Sends bytes (or, as a string, a text message) as they are. */
@@ -90,14 +96,23 @@ class Peer {
     return this.bytes(CODE.stderr).toString();
   }
 
-  /** The first message with this code. */
-  waitFor(code, options = {}) {
-    return until(`message '${NAME[code]}'`, () => this.of(code)[0], { transcript: this.transcript, ...options });
+  /** Waits for what `look` finds; a connection that is closed brings nothing more. */
+  async expect(what, look, options = {}) {
+    return until(what, () => {
+      const found = look();
+      if (!found && this.isClosed) throw new Error(`the connection ended before ${what}\n${this.transcript}`);
+      return found;
+    }, { transcript: this.transcript, ...options });
   }
 
-  sees(text, options = {}) {
-    return until(`${text} on stdout`, () => (text instanceof RegExp ? text.exec(this.stdout) : this.stdout.includes(text)),
-      { transcript: this.transcript, ...options });
+  /** The first message with this code. */
+  waitFor(code, options) {
+    return this.expect(`message '${NAME[code]}'`, () => this.of(code)[0], options);
+  }
+
+  sees(text, options) {
+    const look = () => (text instanceof RegExp ? text.exec(this.stdout) : this.stdout.includes(text));
+    return this.expect(`${text} on stdout`, look, options);
   }
 
   /** The exit code, which must be a message of its own after all output. */
