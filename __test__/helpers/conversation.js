@@ -65,11 +65,11 @@ class Conversation {
       if (this.events[this.events.length - 1] !== 'data') this.events.push('data');
       this.out.push(chunk);
       this.outBytes += chunk.length;
-      this.transcript.note(`stdout ${chunk.length} ${brief(chunk)}`);
+      this.transcript.bytes('stdout', chunk);
     });
     stderr.on('data', (chunk) => {
       this.err.push(chunk);
-      this.transcript.note(`stderr ${chunk.length} ${brief(chunk)}`);
+      this.transcript.bytes('stderr', chunk);
     });
     this.ended = Promise.all([once(stdout, 'end'), once(stderr, 'end')]);
     this.ended.catch(() => {});

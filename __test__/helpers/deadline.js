@@ -34,6 +34,25 @@ class Transcript {
     }
   }
 
+  /** Adds a chunk of bytes: short ones are shown, long ones of a kind in a row are added up. */
+  bytes(kind, chunk) {
+    if (chunk.length <= 200) {
+      this.note(`${kind} ${chunk.length} ${JSON.stringify(chunk.subarray(0, 80).toString())}`);
+      return;
+    }
+    const last = this.lines[this.lines.length - 1];
+    const sum = last && last.kind === kind ? last : { kind, total: 0, count: 0 };
+    sum.total += chunk.length;
+    sum.count += 1;
+    const text = `${kind} ${sum.total} bytes in ${sum.count} chunks`;
+    if (sum === last) {
+      last.text = text;
+      return;
+    }
+    this.note(text);
+    Object.assign(this.lines[this.lines.length - 1], sum);
+  }
+
   toString() {
     const lines = this.lines.map(({ at, text, times }) =>
       `${String(at).padStart(6)} ms  ${text}${times > 1 ? `  (${times} times)` : ''}`);

@@ -46,8 +46,7 @@ class Peer {
     socket.on('message', (data, isBinary) => {
       const message = { code: data[0], payload: data.subarray(1), isBinary, length: data.length };
       this.messages.push(message);
-      this.transcript.note(`<- ${NAME[message.code] || message.code} ${data.length - 1} ${
-        JSON.stringify(message.payload.subarray(0, 60).toString())}`);
+      this.transcript.bytes(`<- ${NAME[message.code] || message.code}`, message.payload);
     });
   }
 
@@ -57,7 +56,8 @@ class Peer {
 
   /** Sends bytes (or, as a string, a text message) as they are. */
   raw(bytes) {
-    this.transcript.note(`-> ${bytes.length} bytes, first ${bytes[0]}`);
+    const [code] = Buffer.from(bytes);
+    this.transcript.bytes(`-> ${NAME[code] || code}`, Buffer.from(bytes).subarray(1));
     this.socket.send(bytes);
   }
 
