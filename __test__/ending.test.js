@@ -1,0 +1,130 @@
+'use strict';
+
+/**
+ * When the peer goes, the command goes, with everything that it has started: children
+ * that ignore HUP or TERM, background jobs, processes that have left the session or
+ * have been re-parented; with and without a terminal, with and without a shell.
+ */
+
+const assert = require('node:assert/strict');
+
+const { uniqueSleep, useContainer } = require('./helpers/container');
+const { until, within } = require('./helpers/deadline');
+const { pairing } = require('./helpers/implementations');
+const { useScene } = require('./helpers/scene');
+const { CODE } = require('./helpers/wire');
+
+/** Commands in a shell, by what is hard about them; each runs `count` processes with the mark. */
+const IN_A_SHELL = {
+  'a child': { count: 1, command: (mark) => `sleep ${mark}; :` },
+  'a child that ignores HUP': { count: 1, command: (mark) => `trap "" HUP; sleep ${mark}; :` },
+  'a shell and a child that ignore HUP, INT and TERM': { count: 1, command: (mark) => `trap "" HUP INT TERM; sleep ${mark}; sleep ${mark}` },
+  'a trap on TERM that goes on': { count: 1, command: (mark) => `trap : TERM; while :; do sleep ${mark}; done` },
+  'a child in the background': { count: 1, command: (mark) => `sleep ${mark} & cat` },
+  'a double fork': { count: 1, command: (mark) => `( ( sleep ${mark} & ) & ); cat; sleep 9999999` },
+  'a setsid': { count: 1, command: (mark) => `setsid sleep ${mark}; :` },
+  'a double fork with setsid': { count: 1, command: (mark) => `( setsid sh -c "sleep ${mark} & sleep ${mark}" & ); sleep 9999999`, },
+  'many children': { count: 10, command: (mark) => `for i in 1 2 3 4 5 6 7 8 9 10; do sleep ${mark} & done; wait` },
+  'a stopped child': { count: 1, command: (mark) => `sleep ${mark} & kill -STOP $!; wait` },
+};
+
+const WITHOUT_A_SHELL = {
+  'a plain command': (mark) => ['/bin/sleep', mark],
+  'a command that ignores HUP': (mark) => ['/bin/nohup', '/bin/sleep', mark],
+};
+
+describe('the end of a peer', () => {
+  for (const tty of [false, true]) {
+    describe(tty ? 'with a tty' : 'without a tty', () => {
+      describe('in an image with a shell', () => {
+        const container = useContainer();
+        const scene = useScene(pairing('ours', 'ours'), container);
+
+        for (const [what, { count, command }] of Object.entries(IN_A_SHELL)) {
+          it(`ends ${what}`, async () => {
+            const mark = uniqueSleep();
+            const { server } = await scene.serve();
+            const peer = await scene.peer({ command: ['sh', '-c', command(mark)], tty });
+            const ofMark = async () => (await container.processes()).filter((one) => one.args === `sleep ${mark}`);
+            await until('processes', async () => (await ofMark()).length >= count, { transcript: peer.transcript });
+            peer.terminate();
+            await until('free slot', () => server.sessions.length === 0);
+            await container.quiet();
+          });
+        }
+
+        it('ends a command that is waiting for its peer to read', async () => {
+          const peer = await scene.peer({ command: ['yes'], tty });
+          await peer.waitFor(CODE.resume);
+          peer.send(CODE.pause);
+          await container.started('yes');
+          peer.terminate();
+          await container.quiet();
+        });
+
+        it('ends the jobs of an interactive shell', async () => {
+          const mark = uniqueSleep();
+          const peer = await scene.peer({ command: ['sh', '-i'], tty });
+          peer.stdin(`sleep ${mark} &\nsleep ${mark} &\n( setsid sleep ${mark} & )\necho mar''ker\n`);
+          await peer.sees(/^marker/m);
+          await until('three jobs', async () => (await container.running(`sleep ${mark}`)).length === 3);
+          peer.socket.close();
+          await container.quiet();
+        });
+      });
+
+      describe('in an image without a shell', () => {
+        const container = useContainer({ image: 'bare' });
+        const scene = useScene(pairing('ours', 'ours'), container);
+
+        for (const [what, command] of Object.entries(WITHOUT_A_SHELL)) {
+          it(`ends ${what}`, async () => {
+            const mark = uniqueSleep();
+            const peer = await scene.peer({ command: command(mark), tty });
+            await container.started(mark);
+            peer.terminate();
+            await container.quiet();
+          });
+        }
+      });
+    });
+  }
+
+  describe('and other ends', () => {
+    const container = useContainer();
+    const scene = useScene(pairing('ours', 'ours'), container);
+
+    it('leave other sessions of the same container alone', async () => {
+      const [gone, stays] = [uniqueSleep(), uniqueSleep()];
+      const first = await scene.peer({ command: ['sh', '-c', `sleep ${gone} & sleep ${gone}`] });
+      const second = await scene.peer({ command: ['sh', '-c', `sleep ${stays} & cat`] });
+      await container.started(gone);
+      await container.started(stays);
+      first.terminate();
+      await container.quiet(gone);
+      assert.ok((await container.running(stays)).length > 0);
+      second.stdin('unharmed');
+      await second.sees('unharmed');
+    });
+
+    it('leave processes alone that were started beside the server', async () => {
+      const [mine, other] = [uniqueSleep(), uniqueSleep()];
+      await container.exec(['sh', '-c', `sleep ${other} >/dev/null 2>&1 </dev/null &`]);
+      const peer = await scene.peer({ command: ['sleep', mine] });
+      await container.started(mine);
+      peer.terminate();
+      await container.quiet(mine);
+      assert.equal((await container.running(other)).length, 1);
+    });
+
+    it('come in order when the client closes: the command is gone when close() of the server resolves', async () => {
+      const { server } = await scene.serve();
+      const mark = uniqueSleep();
+      const peer = await scene.peer({ command: ['sh', '-c', `trap "" HUP; sleep ${mark}`], tty: true });
+      await container.started(mark);
+      peer.terminate();
+      await within('close()', server.close());
+      assert.deepEqual(await container.running(mark), []);
+    });
+  });
+});

@@ -1,0 +1,285 @@
+'use strict';
+
+/** Our server on its own: options, listening, sessions, closing. */
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const http = require('node:http');
+const net = require('node:net');
+const os = require('node:os');
+const path = require('node:path');
+const { once } = require('node:events');
+
+const { DockerServer, DockerClient } = require('..');
+const { TestContainer, uniqueSleep, useContainer, engineSocket } = require('./helpers/container');
+const { until, within } = require('./helpers/deadline');
+const { pairing } = require('./helpers/implementations');
+const { useScene } = require('./helpers/scene');
+const { Peer, CODE, refusal } = require('./helpers/wire');
+
+describe('constructor', () => {
+  let web;
+  before(() => {
+    web = http.createServer();
+  });
+  const given = (options) => ({ server: web, containerId: 'c', path: '/p', dockerSocket: engineSocket(), ...options });
+
+  for (const [title, options, expected] of [
+    ['no server', { server: undefined }, { message: 'options.server is required' }],
+    ['no containerId', { containerId: undefined }, { message: 'options.containerId is required' }],
+    ['no path', { path: undefined }, { message: 'options.path is required' }],
+    ['a wrapperCommand that is no array', { wrapperCommand: 'sh -c' }, { message: 'options.wrapperCommand must be an array!' }],
+    ['a dockerSocket that is not there', { dockerSocket: '/no/such.sock' }, { code: 'ENOENT', syscall: 'stat' }],
+    ['a dockerSocket that is no socket', { dockerSocket: __filename }, { message: 'Are you sure that docker is running?' }],
+  ]) {
+    it(`throws at once for ${title}`, () => {
+      assert.throws(() => new DockerServer(given(options)), expected);
+      assert.equal(web.listenerCount('upgrade'), 0, 'a failed constructor left a listener behind');
+    });
+  }
+
+  for (const [name, wrong] of [
+    ['maxSessions', -1], ['keepAliveInterval', 'soon'], ['keepAliveTimeout', -5], ['maxMessageSize', 0],
+    ['handshakeTimeout', NaN], ['onDisconnect', 'ignore'], ['port', 70000], ['port', '80a'],
+  ]) {
+    it(`throws a TypeError or RangeError that names ${name} for ${wrong}`, () => {
+      const options = name === 'port' ? given({ server: undefined, port: wrong }) : given({ [name]: wrong });
+      assert.throws(() => new DockerServer(options), (error) =>
+        (error instanceof TypeError || error instanceof RangeError) && error.message.includes(name));
+    });
+  }
+
+  it('does not change the options it is given', () => {
+    const options = Object.freeze(given({ wrapperCommand: Object.freeze(['env']) }));
+    const server = new DockerServer(options);
+    return server.close();
+  });
+});
+
+describe('server', () => {
+  const container = useContainer();
+  const scene = useScene(pairing('ours', 'ours'), container);
+
+  /** A server with a listener of its own. */
+  async function listening(options = {}) {
+    const server = new DockerServer({
+      port: 0, path: '/shell', containerId: container.id, dockerSocket: container.socketPath, ...options,
+    });
+    scene.onEnd(() => within('close()', server.close()));
+    await within('execute()', server.execute());
+    return { server, url: `ws://127.0.0.1:${server.address().port}/shell` };
+  }
+
+  describe('with a port', () => {
+    it('listens on 127.0.0.1 and a free port, and serves', async () => {
+      const { server, url } = await listening();
+      const { address, port, family } = server.address();
+      assert.equal(address, '127.0.0.1');
+      assert.equal(family, 'IPv4');
+      assert.ok(port > 0);
+      assert.deepEqual(await scene.run(['echo', 'hi'], { url }), { code: 0, stdout: 'hi\n', stderr: '' });
+    });
+
+    it('listens on the host that is asked for', async () => {
+      const { server } = await listening({ host: '::1' });
+      assert.equal(server.address().address, '::1');
+      const { stdout } = await scene.run(['echo', 'six'], { url: `ws://[::1]:${server.address().port}/shell` });
+      assert.equal(stdout, 'six\n');
+    });
+
+    it('has the example of the readme working', async () => {
+      const { url } = await listening();
+      const client = new DockerClient({ url, tty: false, command: ['wc', '-c'] });
+      await client.execute();
+      const output = [];
+      client.stdout.on('data', (chunk) => output.push(chunk));
+      client.stdin.end('abc');
+      assert.deepEqual(await within("'exit'", once(client, 'exit')), [0]);
+      assert.equal(Buffer.concat(output).toString(), '3\n');
+    });
+
+    it('answers 404 for another path and 426 without an upgrade', async () => {
+      const { server, url } = await listening();
+      assert.equal((await refusal(`${url}s`)).status, 404);
+      const response = await fetch(`http://127.0.0.1:${server.address().port}/shell`);
+      assert.equal(response.status, 426);
+    });
+
+    it('refuses a port in use with an error that has a code', async () => {
+      const { server } = await listening();
+      const second = new DockerServer({
+        port: server.address().port, path: '/shell', containerId: container.id, dockerSocket: container.socketPath,
+      });
+      await assert.rejects(second.execute(), (error) => /^DEW_/.test(error.code) && /in use/i.test(error.message));
+      await second.close();
+    });
+
+    it('refuses a page from another origin unless it is allowed', async () => {
+      const { url } = await listening();
+      assert.equal((await refusal(url, { ws: { origin: 'http://elsewhere.example' } })).status, 403);
+    });
+  });
+
+  describe('execute()', () => {
+    it('rejects with a code when the container does not exist', async () => {
+      const server = new DockerServer({ port: 0, path: '/p', containerId: 'dew-no-such', dockerSocket: container.socketPath });
+      await assert.rejects(server.execute(), (error) => /^DEW_/.test(error.code) && /dew-no-such/.test(error.message));
+      await server.close();
+    });
+
+    it('rejects with a code when no engine answers', async () => {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dew-test-'));
+      const deaf = net.createServer((socket) => socket.destroy());
+      await new Promise((resolve) => deaf.listen(path.join(folder, 'docker.sock'), resolve));
+      try {
+        const server = new DockerServer({
+          port: 0, path: '/p', containerId: container.id, dockerSocket: path.join(folder, 'docker.sock'),
+        });
+        await assert.rejects(server.execute(), (error) => /^DEW_ENGINE/.test(error.code) && /docker\.sock/.test(error.message));
+        await server.close();
+      } finally {
+        await new Promise((resolve) => deaf.close(resolve));
+        fs.rmSync(folder, { recursive: true });
+      }
+    });
+
+    it('can be awaited with an http server too, and checks the container', async () => {
+      const { server } = await scene.serve();
+      await server.execute();
+      const { server: missing } = await scene.serve({ container: { id: 'dew-no-such', socketPath: container.socketPath } });
+      await assert.rejects(missing.execute(), (error) => /^DEW_/.test(error.code));
+    });
+  });
+
+  describe('sessions', () => {
+    it('have id, command, tty and remoteAddress', async () => {
+      const { server, url } = await listening();
+      const added = once(server, 'session');
+      await scene.peer({ url, command: ['cat', '-'], tty: true });
+      const [session] = await added;
+      assert.equal(server.sessions.length, 1);
+      assert.equal(server.sessions[0], session);
+      assert.equal(typeof session.id, 'string');
+      assert.ok(session.id.length >= 16);
+      assert.deepEqual(session.command, ['cat', '-']);
+      assert.equal(session.tty, true);
+      assert.match(session.remoteAddress, /127\.0\.0\.1/);
+    });
+
+    it('have ids of their own', async () => {
+      const { server, url } = await listening();
+      await scene.peer({ url, command: 'cat' });
+      await scene.peer({ url, command: 'cat' });
+      await until('two sessions', () => server.sessions.length === 2);
+      assert.notEqual(server.sessions[0].id, server.sessions[1].id);
+    });
+
+    it('close() of one ends its process and its connection, and no other', async () => {
+      const { server } = await scene.serve();
+      const mark = uniqueSleep();
+      const peer = await scene.peer({ command: ['sleep', mark] });
+      await container.started(mark);
+      const other = await scene.peer({ command: 'cat' });
+      await other.waitFor(CODE.resume);
+      const session = server.sessions.find((one) => one.command.includes(mark));
+      await within('close() of a session', session.close());
+      assert.deepEqual(await container.running(mark), []);
+      assert.equal((await peer.close()).code, 1001);
+      other.stdin('unharmed');
+      await other.sees('unharmed');
+      assert.equal(server.sessions.length, 1);
+    });
+
+    it('end with 200, the exit code and close code 1000', async () => {
+      const peer = await scene.peer({ command: ['sh', '-c', 'echo out; exit 200'] });
+      assert.equal((await peer.close()).code, 1000);
+      assert.deepEqual(peer.messages.map(({ code }) => code), [CODE.resume, CODE.stdout, CODE.stopped]);
+      assert.deepEqual([...peer.messages[2].payload], [200]);
+    });
+
+    it('tell the exit code in time although a background process holds the output', async () => {
+      const mark = uniqueSleep();
+      const peer = await scene.peer({ command: ['sh', '-c', `echo started; sleep ${mark} & exit 4`] });
+      assert.equal(await peer.exit({ ms: 10000 }), 4);
+      assert.equal(peer.stdout, 'started\n');
+    });
+
+    it('without a command are refused without harm', async () => {
+      const { url } = await scene.serve();
+      const peer = new Peer(new (require('ws'))(url));
+      scene.onEnd(() => peer.terminate());
+      const end = await Promise.race([peer.close(), peer.opened.then(() => peer.close(), (error) => error)]);
+      assert.ok(end);
+      assert.equal((await scene.run(['echo', 'fine'])).stdout, 'fine\n');
+    });
+  });
+
+  describe('close()', () => {
+    it('tells every session, ends every process, and then resolves', async () => {
+      const { server } = await scene.serve();
+      const mark = uniqueSleep();
+      const peers = [];
+      for (let count = 0; count < 5; count += 1) {
+        peers.push(await scene.peer({ command: ['sleep', mark], tty: count % 2 === 0 }));
+      }
+      await until('five processes', async () => (await container.running(mark)).length === 5);
+      await within('close()', server.close());
+      assert.deepEqual(await container.running(mark), []);
+      assert.equal(server.sessions.length, 0);
+      for (const peer of peers) {
+        assert.equal((await peer.close()).code, 1001);
+        assert.equal(peer.messages[peer.messages.length - 1].code, CODE.shutdown);
+      }
+    });
+
+    it('is clean when the http server was closed first', async () => {
+      const { server, httpServer } = await scene.serve();
+      const mark = uniqueSleep();
+      const peer = await scene.peer({ command: ['sleep', mark] });
+      await container.started(mark);
+      const webClosed = new Promise((resolve) => httpServer.close(resolve));
+      await within('close()', server.close());
+      await within('close of the http server', webClosed);
+      assert.deepEqual(await container.running(mark), []);
+      assert.equal((await peer.close()).code, 1001);
+    });
+
+    it('frees the port, may be called twice, and leaves no listener on the http server', async () => {
+      const { server, url } = await listening();
+      await server.close();
+      await server.close();
+      await assert.rejects(Peer.open(url), /ECONNREFUSED/);
+      const second = await scene.serve();
+      const before = second.httpServer.listenerCount('upgrade');
+      assert.ok(before > 0);
+      await second.server.close();
+      assert.equal(second.httpServer.listenerCount('upgrade'), 0);
+    });
+
+    it('is what Symbol.asyncDispose does', async () => {
+      const { server, url } = await listening();
+      await server[Symbol.asyncDispose]();
+      await assert.rejects(Peer.open(url), /ECONNREFUSED/);
+    });
+  });
+
+  describe('onDisconnect', () => {
+    it("'leave' leaves the process", async () => {
+      const { server } = await scene.serve({ onDisconnect: 'leave' });
+      const mark = uniqueSleep();
+      const peer = await scene.peer({ command: ['sleep', mark] });
+      await container.started(mark);
+      peer.terminate();
+      await until('free slot', () => server.sessions.length === 0);
+      await within('close()', server.close());
+      assert.equal((await container.running(mark)).length, 1);
+    });
+  });
+
+  it('works with a container given by name', async () => {
+    const named = await TestContainer.start({ name: `dew-test-name-${process.pid}` });
+    scene.onEnd(() => named.remove());
+    await scene.serve({ container: { id: `dew-test-name-${process.pid}`, socketPath: named.socketPath } });
+    assert.equal((await scene.run(['hostname'])).stdout.trim(), named.id.slice(0, 12));
+  });
+});
