@@ -23,3 +23,6 @@ pub mod protocol;
 pub mod server;
 pub mod session;
 pub mod transport;
+
+#[cfg(feature = "node")]
+mod node;
