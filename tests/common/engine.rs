@@ -51,7 +51,7 @@ impl TestContainer {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("dew-test-{}-{count}", std::process::id());
-        let run = std::env::var("DEW_RUN_ID").unwrap_or_else(|_| "cargo-test".to_owned());
+        let run = std::env::var("DEW_RUN").unwrap_or_else(|_| "cargo-test".to_owned());
         let image = IMAGES.into_iter().find(|image| {
             let found = request(&host, "GET", &format!("/images/{image}/json"), None);
             found.is_ok_and(|(status, _)| status == 200)
@@ -62,7 +62,15 @@ impl TestContainer {
             "Cmd": ["sleep", "100000"],
             "Labels": { LABEL: run },
             "NetworkDisabled": true,
-            "HostConfig": { "NetworkMode": "none", "Init": false },
+            // podman would ask for a million of each, which few test machines may give.
+            "HostConfig": {
+                "NetworkMode": "none",
+                "Init": false,
+                "Ulimits": [
+                    { "Name": "nofile", "Soft": 1024, "Hard": 4096 },
+                    { "Name": "nproc", "Soft": 4096, "Hard": 4096 },
+                ],
+            },
         });
         for (key, value) in settings.as_object().expect("settings are an object") {
             body[key] = value.clone();
