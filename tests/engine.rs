@@ -151,25 +151,30 @@ async fn no_key_is_swallowed_on_a_tty() {
 #[tokio::test]
 async fn a_tty_has_its_size_from_the_start_and_takes_new_ones() {
     let container = TestContainer::start();
-    let script = "trap 'stty size' WINCH; until [ \"$(stty size)\" = '33 99' ]; do :; done; \
-                  echo first; while :; do read line; done";
+    let script = "until [ \"$(stty size)\" = '33 99' ]; do :; done; echo first; \
+                  while read line; do echo \"<$(stty size)>\"; done";
     let with_size = ExecSpec {
         size: Some(TerminalSize { rows: 33, cols: 99 }),
         ..tty_spec(&["sh", "-c", script])
     };
     let exec = engine().create_exec(&container.id, &with_size).await.unwrap();
-    let mut stream = exec.start().await.unwrap();
+    let ExecStream { mut input, mut output } = exec.start().await.unwrap();
     let mut seen = String::new();
-    while !seen.contains("first") {
-        let chunk = stream.output.next().await.unwrap().unwrap();
-        seen += &String::from_utf8_lossy(chunk.as_slice());
-    }
-    exec.resize(TerminalSize { rows: 5, cols: 7 }).await.unwrap();
-    stream.input.write_all(b"\n").await.unwrap();
-    while !seen.contains("5 7") {
-        let chunk = stream.output.next().await.unwrap().unwrap();
-        seen += &String::from_utf8_lossy(chunk.as_slice());
-    }
+    let check = async {
+        while !seen.contains("first") {
+            let chunk = output.next().await.unwrap().unwrap();
+            seen += &String::from_utf8_lossy(chunk.as_slice());
+        }
+        exec.resize(TerminalSize { rows: 5, cols: 7 }).await.unwrap();
+        // dockerd has done it by now; podman has only passed it on.
+        while !seen.contains("<5 7>") {
+            input.write_all(b"\n").await.unwrap();
+            let chunk = output.next().await.unwrap().unwrap();
+            seen += &String::from_utf8_lossy(chunk.as_slice());
+        }
+    };
+    let check = tokio::time::timeout(Duration::from_secs(20), check).await;
+    assert!(check.is_ok(), "the size never came: {}", &seen[seen.len().saturating_sub(200)..]);
 }
 
 /// A size that comes at once must win over the one from the start.
