@@ -102,8 +102,13 @@ impl TestContainer {
         let (status, answer) = request(&self.host, "GET", &path, None).unwrap();
         assert_eq!(status, 200, "top: {answer}");
         let rows = answer["Processes"].as_array().unwrap().iter();
-        rows.map(|row| row.as_array().unwrap().last().unwrap().as_str().unwrap().to_owned())
-            .filter(|command| command != "sleep 100000" && !command.contains("<defunct>"))
+        let words = rows.map(|row| row.as_array().unwrap().iter().filter_map(Value::as_str));
+        // podman puts the columns into one.
+        let lines = words.map(|words| words.collect::<Vec<_>>().join(" "));
+        lines
+            .map(|line| line.trim_start().split_once(' ').unwrap().1.trim_start().to_owned())
+            // The dead are in brackets; dockerd calls them defunct besides.
+            .filter(|command| command != "sleep 100000" && !command.starts_with('['))
             .collect()
     }
 }
