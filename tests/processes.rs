@@ -10,6 +10,7 @@ use docker_exec_websocket::engine::{
     EndedBy, Engine, EngineOptions, Exec, ExecSpec, ExecStream, Left, Marker, ServerMark,
 };
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 
 /// Has `sleep` and `cat`, and no shell.
 const BARE_IMAGE: &str = "docker-exec-websocket-bare";
@@ -97,9 +98,11 @@ async fn a_process_without_environment_is_ended_after_its_leader() {
     let engine = engine_with(true);
     let spec = ExecSpec {
         marker: Some(marker()),
-        ..spec(&["sh", "-c", "env -i sleep 4242 >/dev/null 2>&1 & exit"])
+        ..spec(&["sh", "-c", "env -i sleep 4242 >/dev/null 2>&1 & read line"])
     };
-    let (exec, stream) = start(&engine, &container, spec, 1).await;
+    let (exec, mut stream) = start(&engine, &container, spec, 1).await;
+    assert!(exec.state().await.unwrap().pid.is_some());
+    stream.input.write_all(b"\n").await.unwrap();
     finish(&exec, stream).await;
     let report = exec.end_processes(GRACE).await.unwrap();
     assert_eq!((report.ended, report.left), (1, Left::Nothing));

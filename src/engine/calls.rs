@@ -35,6 +35,9 @@ const KEEP_FOR: Duration = Duration::from_secs(20);
 /// connection that may have been kept, and the last on a new one.
 const RETRIES: usize = KEPT_CONNECTIONS;
 
+/// What URIs begin with. The name is not looked up: all go to the engine's host.
+const BASE: &str = "http://engine";
+
 /// Makes the calls of one engine.
 #[derive(Clone)]
 pub(super) struct Calls {
@@ -71,6 +74,24 @@ impl Calls {
         }
     }
 
+    /// Opens an endless answer: only its beginning has a deadline.
+    pub(super) async fn stream(&self, path: &str) -> Result<Incoming, EngineError> {
+        let unreachable = |source| EngineError::Unreachable { host: (*self.host).clone(), source };
+        let request = Request::builder()
+            .uri(format!("{BASE}{path}"))
+            .header(HOST, host_header(&self.host))
+            .body(Full::new(Bytes::new()))
+            .map_err(|error| unreachable(io::Error::other(error)))?;
+        let response = tokio::time::timeout(self.timeout, self.client.request(request))
+            .await
+            .map_err(|_| EngineError::timed_out(&self.host, path, self.timeout))?
+            .map_err(|error| unreachable(cause(error)))?;
+        match response.status() {
+            status if status.is_success() => Ok(response.into_body()),
+            status => Err(EngineError::from_status(status.as_u16(), path.to_owned())),
+        }
+    }
+
     /// bollard's client over our connections; its own deadline is not before `timeout`.
     pub(super) fn docker(&self, timeout: Duration) -> Result<Docker, EngineError> {
         let client = self.client.clone();
@@ -81,7 +102,7 @@ impl Calls {
         };
         Docker::connect_with_custom_transport(
             transport,
-            Some("http://engine"),
+            Some(BASE),
             timeout.as_secs() + 1,
             bollard::API_DEFAULT_VERSION,
         )

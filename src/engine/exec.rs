@@ -1,4 +1,6 @@
-//! One command in a container: create, start, resize, inspect.
+//! One command in a container: create, start, inspect, end.
+
+mod resize;
 
 use std::fmt;
 use std::io;
@@ -7,10 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::models::ExecConfig;
-use bollard::query_parameters::ResizeExecOptionsBuilder;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+
+pub use resize::TerminalSize;
+
+use resize::Sizes;
 
 use super::demux::{Framing, OutputStream};
 use super::error::EngineError;
@@ -29,28 +34,9 @@ const DETACH_KEYS: &str =
     "ctrl-^,ctrl-_,ctrl-^,ctrl-],ctrl-^,ctrl-_,ctrl-^,ctrl-],ctrl-^,ctrl-_,ctrl-^,ctrl-]";
 /// From here on a TTY can have its size before the command starts.
 const CONSOLE_SIZE_API: ApiVersion = ApiVersion { major: 1, minor: 42 };
-/// Waits before a resize is tried again that came while the command was starting.
-/// Starting takes 60 ms on an idle machine.
-const RESIZE_RETRIES: [Duration; 6] = [
-    Duration::from_millis(20),
-    Duration::from_millis(40),
-    Duration::from_millis(80),
-    Duration::from_millis(160),
-    Duration::from_millis(320),
-    Duration::from_millis(640),
-];
 /// How often the engine is asked whether a command that is to be ended has begun.
 const START_POLL: Duration = Duration::from_millis(20);
 const LONGEST_START_POLL: Duration = Duration::from_millis(320);
-
-/// The size of a terminal, in character cells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TerminalSize {
-    /// Lines.
-    pub rows: u16,
-    /// Characters in a line.
-    pub cols: u16,
-}
 
 /// What to run, and how. The container's own settings apply to what is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,10 +90,7 @@ struct Shared {
     /// Given back once the command has started, or is known never to.
     permit: Mutex<Option<OwnedSemaphorePermit>>,
     started: AtomicBool,
-    /// The size that was asked for last.
-    wanted: Mutex<Option<TerminalSize>>,
-    /// Held during a resize: the engine would not keep two in order.
-    resizing: tokio::sync::Mutex<()>,
+    sizes: Sizes,
 }
 
 impl fmt::Debug for Exec {
@@ -136,7 +119,16 @@ impl Engine {
             self.call("exec create", |docker| async move {
                 docker.create_exec(container, config).await
             })
-            .await?;
+            .await;
+        let created = match created {
+            // podman says it with a 500.
+            Err(EngineError::Refused { status: 500, message })
+                if self.container(container).await.is_ok_and(|c| !c.running || c.paused) =>
+            {
+                return Err(EngineError::Conflict { message });
+            }
+            created => created?,
+        };
         Ok(Exec {
             shared: Arc::new(Shared {
                 engine: self.clone(),
@@ -150,8 +142,7 @@ impl Engine {
                 pid: AtomicU32::new(0),
                 permit: Mutex::new(Some(permit)),
                 started: AtomicBool::new(false),
-                wanted: Mutex::new(None),
-                resizing: tokio::sync::Mutex::new(()),
+                sizes: Sizes::default(),
             }),
         })
     }
@@ -292,65 +283,6 @@ impl Exec {
         Ok(ExecStream::new(engine.shared.host.clone(), hijacked, framing, sizing))
     }
 
-    /// Sets the terminal's size. Of sizes that are set at the same time, the latest
-    /// call's stays; the earlier ones may be skipped.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound` or `Refused` when the command has ended or was never started, and
-    /// when it has no terminal.
-    pub async fn resize(&self, size: TerminalSize) -> Result<(), EngineError> {
-        *lock(&self.shared.wanted) = Some(size);
-        let _turn = self.shared.resizing.lock().await;
-        if *lock(&self.shared.wanted) != Some(size) {
-            return Ok(());
-        }
-        let mut waits = RESIZE_RETRIES.iter();
-        loop {
-            let query =
-                ResizeExecOptionsBuilder::default().h(size.rows.into()).w(size.cols.into()).build();
-            let engine = &self.shared.engine;
-            let resized = engine
-                .call(
-                    "exec resize",
-                    |docker| async move { docker.resize_exec(self.id(), query).await },
-                )
-                .await;
-            let error = match resized {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            };
-            // While the command starts, engines answer 404, 409 or 500 as they do when
-            // it is over. Only its state tells the two apart.
-            let Some(wait) = waits.next().filter(|_| self.may_be_starting(&error)) else {
-                return Err(error);
-            };
-            match self.state().await {
-                Ok(state) if state.exit_code.is_none() => tokio::time::sleep(*wait).await,
-                _ => return Err(error),
-            }
-        }
-    }
-
-    fn may_be_starting(&self, error: &EngineError) -> bool {
-        let refused = matches!(
-            error,
-            EngineError::NotFound { .. }
-                | EngineError::Conflict { .. }
-                | EngineError::Refused { status: 500, .. }
-        );
-        refused && self.tty() && self.shared.started.load(Ordering::Acquire)
-    }
-
-    /// The size from [`ExecSpec`], unless another was asked for meanwhile.
-    async fn set_first_size(self, size: TerminalSize) {
-        if lock(&self.shared.wanted).is_none() {
-            // A command that is over before it got its size has no use for it, and
-            // whatever else is wrong with the engine shows on the stream.
-            let _ = self.resize(size).await;
-        }
-    }
-
     /// Whether the command runs, and its exit code.
     ///
     /// # Errors
@@ -370,6 +302,26 @@ impl Exec {
             self.shared.pid.store(pid, Ordering::Relaxed);
         }
         Ok(ExecState { running, exit_code: inspected.exit_code.filter(|_| over), pid })
+    }
+
+    /// Waits until the engine says that the command has ended, whoever still holds its
+    /// output. Cancel-safe.
+    ///
+    /// Never returns while the engine cannot be asked, nor when it has lost track of
+    /// the command (a restart): the output's end tells that. dockerd may take two
+    /// seconds to say it of a command whose output is still held by a child.
+    pub async fn exited(&self) {
+        let shared = &self.shared.engine.shared;
+        let mut waiting = shared.events.wait_for(&shared.calls, self.id(), self.container_id());
+        loop {
+            if waiting.news().await.ended {
+                return;
+            }
+            let started = self.shared.started.load(Ordering::Acquire);
+            if started && self.state().await.is_ok_and(|state| state.exit_code.is_some()) {
+                return;
+            }
+        }
     }
 
     /// What [`Engine::end_processes`] needs to know; `None` without a marker.

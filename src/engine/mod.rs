@@ -5,6 +5,7 @@
 //!   │                                             ├── connect.rs ── unix socket, TCP
 //!   └─ Exec ── hijack.rs ─ HTTP up to the 101 ────┘
 //!        ├─ ExecStream: ExecInput, ExecOutput (demux.rs splits, pace.rs times the reads)
+//!        ├─ events.rs: the engine tells that a command has ended
 //!        └─ processes/: ends what a command has started
 //! ```
 //!
@@ -15,6 +16,7 @@ mod calls;
 mod connect;
 mod demux;
 mod error;
+mod events;
 mod exec;
 mod hijack;
 mod host;
@@ -38,6 +40,7 @@ pub use processes::{
 pub use stream::{ExecInput, ExecOutput, ExecStream};
 
 use calls::Calls;
+use events::Events;
 
 /// How long an engine may take, and how much is asked of it at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +157,7 @@ struct Shared {
     options: EngineOptions,
     calls: Calls,
     starts: Arc<Semaphore>,
+    events: Events,
     /// What `/version` said, until a call fails to reach the engine.
     info: Mutex<Option<Arc<EngineInfo>>>,
 }
@@ -176,6 +180,7 @@ impl Engine {
                 host,
                 calls,
                 starts: Arc::new(Semaphore::new(permits)),
+                events: Events::default(),
                 info: Mutex::new(None),
                 options,
             }),

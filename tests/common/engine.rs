@@ -51,7 +51,7 @@ impl TestContainer {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("dew-test-{}-{count}", std::process::id());
-        let run = std::env::var("DEW_RUN_ID").unwrap_or_else(|_| "cargo-test".to_owned());
+        let run = std::env::var("DEW_RUN").unwrap_or_else(|_| "cargo-test".to_owned());
         let image = IMAGES.into_iter().find(|image| {
             let found = request(&host, "GET", &format!("/images/{image}/json"), None);
             found.is_ok_and(|(status, _)| status == 200)
@@ -62,7 +62,15 @@ impl TestContainer {
             "Cmd": ["sleep", "100000"],
             "Labels": { LABEL: run },
             "NetworkDisabled": true,
-            "HostConfig": { "NetworkMode": "none", "Init": false },
+            // podman would ask for a million of each, which few test machines may give.
+            "HostConfig": {
+                "NetworkMode": "none",
+                "Init": false,
+                "Ulimits": [
+                    { "Name": "nofile", "Soft": 1024, "Hard": 4096 },
+                    { "Name": "nproc", "Soft": 4096, "Hard": 4096 },
+                ],
+            },
         });
         for (key, value) in settings.as_object().expect("settings are an object") {
             body[key] = value.clone();
@@ -94,8 +102,13 @@ impl TestContainer {
         let (status, answer) = request(&self.host, "GET", &path, None).unwrap();
         assert_eq!(status, 200, "top: {answer}");
         let rows = answer["Processes"].as_array().unwrap().iter();
-        rows.map(|row| row.as_array().unwrap().last().unwrap().as_str().unwrap().to_owned())
-            .filter(|command| command != "sleep 100000" && !command.contains("<defunct>"))
+        let words = rows.map(|row| row.as_array().unwrap().iter().filter_map(Value::as_str));
+        // podman puts the columns into one.
+        let lines = words.map(|words| words.collect::<Vec<_>>().join(" "));
+        lines
+            .map(|line| line.trim_start().split_once(' ').unwrap().1.trim_start().to_owned())
+            // The dead are in brackets; dockerd calls them defunct besides.
+            .filter(|command| command != "sleep 100000" && !command.starts_with('['))
             .collect()
     }
 }
