@@ -87,7 +87,7 @@ describe('on podman', function suite() {
 
   it('ends the command when its client goes, with what it has started', async () => {
     const seconds = String(700_000 + (process.pid % 100_000));
-    const session = await open(['sh', '-c', `setsid sleep ${seconds} & nohup sleep ${seconds}`]);
+    const session = await open(['sh', '-c', `setsid sleep ${seconds} & trap "" HUP; sleep ${seconds}; :`]);
     session.ended.catch(() => { /* it is cut short, as it should be */ });
     const running = () => withArgument(seconds).filter(({ argv }) => argv[0] === 'sleep');
     assert.ok(await until(() => running().length === 2, 10_000), 'both came up');

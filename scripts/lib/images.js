@@ -4,15 +4,16 @@
 
 const { execFileSync } = require('child_process');
 const fs = require('fs');
+const { basename } = require('path');
 const { LABEL } = require('./run-id');
 const { findBusybox } = require('./tools');
 
 /** The names that the images get. `bare` has no shell and no way to send a signal. */
 const IMAGES = { busybox: `${LABEL}-busybox`, bare: `${LABEL}-bare` };
 
-/** What is in the bare image: enough to hold a process that ignores HUP or leaves its session. */
-const BARE = ['sleep', 'cat', 'dd', 'env', 'false', 'head', 'id', 'ls', 'nohup', 'ps', 'setsid',
-  'stty', 'true', 'wc', 'yes'];
+/** What is in the bare image: enough to hold a process that leaves its session (setsid) or ignores HUP (syslogd -n). */
+const BARE = ['sleep', 'cat', 'dd', 'env', 'false', 'head', 'id', 'ls', 'ps', 'setsid',
+  'stty', 'syslogd', 'true', 'wc', 'yes'];
 
 const FILE = '0', HARD_LINK = '1', SYMLINK = '2', FOLDER = '5';
 
@@ -39,9 +40,11 @@ function entry(name, { type = FILE, mode = 0o644, owner = 0, target = '', body =
 
 const archive = (entries) => Buffer.concat([...entries.flat(), Buffer.alloc(1024)]);
 
+/** The paths of the applets that this busybox was built with, which differ between distributions. */
+const appletsOf = (path) => execFileSync(path, ['--list-full'], { encoding: 'utf8' }).trim().split('\n')
+  .filter((applet) => applet !== 'bin/busybox'); // the list has busybox itself, which is the file
+
 function busyboxArchive(path, elf) {
-  const applets = execFileSync(path, ['--list-full'], { encoding: 'utf8' }).trim().split('\n')
-    .filter((applet) => applet !== 'bin/busybox'); // the list has busybox itself, which is the file
   const folders = ['bin/', 'sbin/', 'usr/', 'usr/bin/', 'usr/sbin/', 'etc/', 'home/', 'dev/', 'proc/', 'sys/'];
   const text = (lines) => Buffer.from(lines.map((line) => `${line}\n`).join(''));
   return archive([
@@ -52,11 +55,14 @@ function busyboxArchive(path, elf) {
     entry('etc/passwd', { body: text(['root:x:0:0:root:/root:/bin/sh', 'app:x:1000:1000:app:/home/app:/bin/sh']) }),
     entry('etc/group', { body: text(['root:x:0:', 'app:x:1000:']) }),
     entry('bin/busybox', { mode: 0o755, body: elf }),
-    ...applets.map((name) => entry(name, { type: SYMLINK, mode: 0o777, target: '/bin/busybox' })),
+    ...appletsOf(path).map((name) => entry(name, { type: SYMLINK, mode: 0o777, target: '/bin/busybox' })),
   ]);
 }
 
-function bareArchive(elf) {
+function bareArchive(path, elf) {
+  const there = appletsOf(path).map((applet) => basename(applet));
+  const missing = BARE.filter((name) => !there.includes(name));
+  if (missing.length > 0) throw new Error(`${path} was built without ${missing.join(', ')}: install the package busybox-static`);
   const [first, ...rest] = BARE;
   return archive([
     ...['bin/', 'tmp/', 'dev/', 'proc/', 'sys/'].map((name) => entry(name, { type: FOLDER, mode: 0o755 })),
@@ -71,7 +77,7 @@ function imageArchive(key) {
   const path = findBusybox();
   if (!path) throw new Error('no statically linked busybox on this machine: install the package busybox-static');
   const elf = fs.readFileSync(path);
-  return key === 'bare' ? bareArchive(elf) : busyboxArchive(path, elf);
+  return key === 'bare' ? bareArchive(path, elf) : busyboxArchive(path, elf);
 }
 
 module.exports = { IMAGES, BARE, imageArchive };
