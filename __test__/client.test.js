@@ -92,16 +92,17 @@ describe('client', () => {
       ['a close frame with 1011', (socket) => socket.close(1011, 'engine lost')],
       ['a broken frame', (socket) => socket._socket.write(Buffer.from([0xf2, 0x01, 0x00]))],
     ]) {
-      it(`${what} is an error with a code, then the streams end, then 'close'`, async () => {
+      it(`${what} is an error with a code, then the streams close, then 'close'`, async () => {
         const url = await scripted((socket) => {
           socket.send(message(CODE.resume));
           socket.send(message(CODE.stdout, 'some output'), () => end(socket));
         });
         const talk = await scene.open({ url, command: ['x'] });
         assert.match((await talk.error()).code, /^DEW_/);
-        await within('ends of the streams', talk.ended, { transcript: talk.transcript });
+        await within('close of the streams', talk.cut, { transcript: talk.transcript });
         await until("'close'", () => talk.events.includes('close'), { transcript: talk.transcript });
         assert.equal(talk.stdout.toString(), 'some output');
+        assert.equal(talk.client.stdout.readableEnded, false, 'output that was cut off ended as if it were whole');
         assert.ok(!talk.events.includes('exit'));
       });
     }
@@ -157,9 +158,11 @@ describe('client', () => {
       }
     });
 
-    it('rejects when it is called twice', async () => {
+    it('called twice makes one session', async () => {
+      const { server } = await scene.serve();
       const talk = await scene.open({ command: ['cat'] });
-      await assert.rejects(talk.client.execute(), (error) => /^DEW_/.test(error.code));
+      await talk.client.execute();
+      assert.equal(server.sessions.length, 1);
       talk.client.stdin.end('well');
       assert.equal((await talk.text()).stdout, 'well');
     });
@@ -290,14 +293,30 @@ describe('client', () => {
     });
   });
 
-  it('leaves by close(): the command ends, the streams end, and there is no error', async () => {
+  it('runs another session with the same client when the first is over', async () => {
+    const { url } = await scene.serve();
+    const client = new DockerClient({ url, tty: false, command: ['cat'] });
+    for (const word of ['first', 'second']) {
+      await within('execute()', client.execute());
+      const output = [];
+      client.stdout.on('data', (chunk) => output.push(chunk));
+      client.stderr.resume();
+      const closed = once(client, 'close');
+      client.stdin.end(word);
+      assert.deepEqual(await within("'exit'", once(client, 'exit')), [0]);
+      assert.equal(Buffer.concat(output).toString(), word);
+      await within("'close'", closed);
+    }
+  });
+
+  it('leaves by close(): the command ends, the streams close, and there is no error', async () => {
     const mark = uniqueSleep();
     const talk = await scene.open({ command: ['sh', '-c', `echo ready; sleep ${mark}`] });
     await talk.sees('ready');
     const closed = talk.next('close');
     talk.client.close();
     await closed;
-    await within('ends of the streams', talk.ended, { transcript: talk.transcript });
+    await within('close of the streams', talk.cut, { transcript: talk.transcript });
     assert.deepEqual(talk.errors, []);
     assert.ok(!talk.events.includes('exit'));
     await container.quiet(mark);

@@ -73,6 +73,9 @@ class Conversation {
     });
     this.ended = Promise.all([once(stdout, 'end'), once(stderr, 'end')]);
     this.ended.catch(() => {});
+    // Where the output is cut off there is no 'end': the streams close without it.
+    this.cut = Promise.all([once(stdout, 'close'), once(stderr, 'close')]);
+    this.cut.catch(() => {});
   }
 
   get stdout() {
