@@ -1,6 +1,6 @@
 //! Errors on their way to JavaScript: a code, a text, and what caused them.
 
-use napi::{Env, JsError, JsValue, Unknown, bindgen_prelude::JsObjectValue};
+use napi::{Env, JsError, JsValue, Unknown};
 use napi_derive::napi;
 
 /// An error as data: `lib/errors.js` makes an `Error` of it.

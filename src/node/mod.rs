@@ -5,6 +5,9 @@
 //! through one thread-safe function for each server, client or bridge ([`channel`]). Promises
 //! are made in one place ([`settle`]), so that they reject with our codes.
 
+// What `#[napi]` exports is public to JavaScript, not to Rust.
+#![allow(unreachable_pub)]
+
 mod bridge;
 mod channel;
 mod client;

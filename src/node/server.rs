@@ -190,7 +190,11 @@ impl NativeServer {
     #[napi(ts_return_type = "Promise<void>")]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let server = self.server.clone();
-        settle(env, async move { Ok(server.close().await) }, |()| ())
+        let closing = async move {
+            server.close().await;
+            Ok(())
+        };
+        settle(env, closing, |()| ())
     }
 
     /// Keeps the process, and what `keeper` refers to, alive until [`Self::release`].
