@@ -6,17 +6,16 @@ const { PEERS, available, withPair } = require('./peers');
 const { median } = require('./stats');
 const { fixed, spread, table } = require('./table');
 
-/** No byte for so long means that the pair hangs. */
-const PATIENCE_MS = 5000;
-
-/** One transfer with a fresh server and client: megabytes a second, and processor seconds per gigabyte. */
+/**
+ * One transfer with a fresh server and client, which hangs if nothing moves for `job.patience` ms: megabytes a second, and processor seconds per gigabyte.
+ */
 async function attempt(name, context, job) {
   return withPair(name, context, async (pair) => {
     const before = pair.cpu();
     let result;
     let hung = false;
     try {
-      result = await pair.call(job.name, job.args, { patience: PATIENCE_MS });
+      result = await pair.call(job.name, job.args, { patience: job.patience });
       job.check(result);
     } catch (error) {
       if (!(error instanceof Stalled)) throw error;

@@ -12,6 +12,7 @@ module.exports = async function output(context, { quick }) {
   const bytes = mib * 1024 * 1024;
   const job = {
     name: 'output',
+    patience: 5000,
     args: { command: ['dd', 'if=/dev/zero', 'bs=1M', `count=${mib}`], bytes },
     check(result) {
       if (result.code !== 0 || result.bytes !== bytes) throw new Error(`${result.bytes} bytes, exit code ${result.code}`);
