@@ -1,6 +1,6 @@
 'use strict';
 
-const { quiet } = require('../lib/container');
+const { processes, quiet } = require('../lib/container');
 const { PEERS, available, withPair } = require('../lib/peers');
 const { residentKib } = require('../lib/processes');
 const { fixed, table } = require('../lib/table');
@@ -11,6 +11,7 @@ module.exports = async function idle(context, { quick }) {
   const count = quick ? 50 : 100;
   const results = {};
   for (const name of names) {
+    const already = await processes(context);
     results[name] = await withPair(name, context, async (pair) => {
       // Some sessions first: what a process keeps after its first ones belongs to no session.
       await pair.call('hold', { count: 10 });
@@ -19,10 +20,10 @@ module.exports = async function idle(context, { quick }) {
       await pair.call('hold', { count });
       const after = { server: residentKib(pair.serverPid), client: residentKib(pair.clientPid) };
       await pair.call('release');
+      // The originals leave their processes behind; the others need their server to end them.
+      if (name !== 'original') await quiet(context, already);
       return { count, before, after };
     });
-    // The originals leave their processes behind; the container is replaced between suites.
-    if (name !== 'original') await quiet(context, results.original ? count + 10 : 0);
   }
   console.log(`\n## Memory with ${count} idle terminals (server; MiB, and KiB for each)\n`);
   console.log(table([
