@@ -1,0 +1,124 @@
+'use strict';
+// The programs that are measured beside the Node processes, and how they are run.
+
+const { spawn } = require('child_process');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const { once } = require('events');
+const { find } = require('../../scripts/lib/tools');
+
+const ROOT = path.join(__dirname, '../..');
+
+/** Our command line as `[program, ...arguments]`: the Rust program if it is built, else the addon's. Null: neither. */
+function dew() {
+  const built = [process.env.DEW_BIN, path.join(ROOT, 'target/release/dew')].find((file) => file && fs.existsSync(file));
+  if (built) return [built];
+  const script = path.join(ROOT, 'bin/dew.js');
+  return fs.existsSync(script) && addonIsBuilt() ? [process.execPath, script] : null;
+}
+
+/** `docker` as `[program]`, or null. */
+function docker() {
+  const program = find('docker');
+  return program && [program];
+}
+
+const addonIsBuilt = () => fs.existsSync(path.join(ROOT, 'native.js')) && fs.readdirSync(ROOT).some((name) => name.endsWith('.node'));
+
+/** Runs a command whose output goes nowhere; resolves to `{ code, ms, errors }`. `stdin` is a descriptor. */
+async function run([program, ...args], { env, stdin = 'ignore', stdout = 'ignore', onData } = {}) {
+  const began = process.hrtime.bigint();
+  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: [stdin, stdout, 'pipe'] });
+  let errors = '';
+  child.stderr.on('data', (chunk) => { errors += chunk; });
+  if (onData) child.stdout.on('data', onData);
+  const [code] = await once(child, 'close');
+  return { code, ms: Number(process.hrtime.bigint() - began) / 1e6, errors };
+}
+
+/**
+ * A client that is a program, with the jobs of `peers/client.js` that make sense for one. It is a
+ * new process for each session, whose start counts.
+ */
+class ProgramClient {
+  #words;
+  #env;
+
+  /** `words` come before the command in the container; `words.input` where it gets stdin. */
+  constructor(words, env) {
+    this.#words = words;
+    this.#env = env;
+  }
+
+  async output({ command, bytes }) {
+    const { code, ms } = await this.#run(this.#words.output, command);
+    return { code, ms, bytes }; // the program counts nothing: exit code 0 has to do
+  }
+
+  async input({ command, bytes }) {
+    const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'dew-bench-')), 'zeros');
+    fs.writeFileSync(file, '');
+    fs.truncateSync(file, bytes);
+    const stdin = fs.openSync(file, 'r');
+    try {
+      let text = '';
+      const { code, ms } = await this.#run(this.#words.input, command, {
+        stdin, stdout: 'pipe', onData: (chunk) => { text += chunk; },
+      });
+      return { code, ms, bytes, text };
+    } finally {
+      fs.closeSync(stdin);
+      fs.rmSync(path.dirname(file), { recursive: true });
+    }
+  }
+
+  async start({ count }) {
+    const times = [];
+    for (let i = 0; i < count; i++) {
+      const began = process.hrtime.bigint();
+      let first = null;
+      await this.#run(this.#words.output, ['echo', 'hi'], {
+        stdout: 'pipe', onData: () => { first ??= Number(process.hrtime.bigint() - began) / 1e6; },
+      });
+      times.push(first);
+    }
+    return times;
+  }
+
+  async #run(words, command, options) {
+    const result = await run([...words, ...command], { env: this.#env, ...options });
+    if (result.code !== 0) throw new Error(`${path.basename(words[0])} ended with ${result.code}: ${result.errors.trim()}`);
+    return result;
+  }
+}
+
+/** Starts `dew serve` and resolves to `{ pid, url, end() }`. */
+async function serve(program, { engine, container, maxSessions }) {
+  const [file, ...args] = program;
+  const child = spawn(file, [...args, 'serve', '--port', '0', '--path', '/bench', '--docker-host', engine.host,
+    '--max-sessions', String(maxSessions), container], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  const url = await new Promise((resolve, reject) => {
+    child.stdout.on('data', (chunk) => {
+      said += chunk;
+      const match = /ws:\/\/\S+\/bench/.exec(said);
+      if (match) resolve(match[0]);
+    });
+    child.stderr.on('data', (chunk) => { said = (said + chunk).slice(-4000); });
+    child.on('error', reject);
+    child.on('exit', (code, signal) => reject(new Error(`dew serve ended with ${signal || code}: ${said.trim()}`)));
+  });
+  return {
+    pid: child.pid,
+    url,
+    end: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+    },
+  };
+}
+
+module.exports = { dew, docker, addonIsBuilt, ProgramClient, serve };

@@ -1,0 +1,32 @@
+'use strict';
+
+const { transfer } = require('../lib/transfer');
+const { fixed } = require('../lib/table');
+
+/** The bars that the product sets itself: of the limit's throughput, and of the originals' processor time. */
+const MIN_RATIO = 0.85, MAX_CPU = 0.5;
+
+/** Throughput of a command's output, and what it costs. */
+module.exports = async function output(context, { quick }) {
+  const mib = quick ? 300 : 1000;
+  const bytes = mib * 1024 * 1024;
+  const job = {
+    name: 'output',
+    patience: 5000,
+    args: { command: ['dd', 'if=/dev/zero', 'bs=1M', `count=${mib}`], bytes },
+    check(result) {
+      if (result.code !== 0 || result.bytes !== bytes) throw new Error(`${result.bytes} bytes, exit code ${result.code}`);
+    },
+  };
+  const result = await transfer(`Output: dd, ${mib} MiB`, ['engine', 'original', 'adopted', 'port', 'dew', 'docker'], context, job,
+    { rounds: quick ? 3 : 7, tries: quick ? 2 : 6 });
+  const { engine, original, ...rest } = result.summaries;
+  console.log('');
+  for (const name of ['adopted', 'port', 'dew'].filter((one) => rest[one] && engine)) {
+    const share = rest[name].both / original?.both;
+    console.log(`${name}: output ${fixed(rest[name].ratio, 2)} of the limit (bar: at least ${MIN_RATIO}), `
+      + `CPU ${fixed(share, 2)} of the originals' (bar: at most ${MAX_CPU}): `
+      + `${rest[name].ratio >= MIN_RATIO && share <= MAX_CPU ? 'met' : 'NOT met'}`);
+  }
+  return result;
+};
