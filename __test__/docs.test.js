@@ -1,8 +1,7 @@
 'use strict';
 
 /**
- * The documents against the code: every program in them runs, every example runs, every name and
- * number in them is that of the code, every link leads somewhere.
+ * The programs in the documents run, and the examples.
  *
  * In README.md and docs/*.md
  * - a `js` block is a whole program, and one whose first line is `// server….js` stays up for the
@@ -13,15 +12,13 @@
  */
 
 const assert = require('node:assert/strict');
-const { spawn } = require('node:child_process');
-const { once } = require('node:events');
 const fs = require('node:fs');
 const http = require('node:http');
 const os = require('node:os');
 const path = require('node:path');
 
 const { TestContainer, useContainer } = require('./helpers/container');
-const { Transcript, until, within } = require('./helpers/deadline');
+const { Program, node } = require('./helpers/program');
 const { listen } = require('./helpers/scene');
 
 const ROOT = path.join(__dirname, '..');
@@ -30,51 +27,7 @@ const read = (name) => fs.readFileSync(at(name), 'utf8');
 const list = (folder, end) => fs.readdirSync(at(folder), { recursive: true })
   .filter((name) => name.endsWith(end)).map((name) => path.join(folder, name));
 
-const PAGES = ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', ...list('docs', '.md')];
-
-/** A child process with what it printed. */
-class Program {
-  constructor(command, args, { input, cwd } = {}) {
-    this.transcript = new Transcript([path.basename(command), ...args].join(' '));
-    this.output = '';
-    this.child = spawn(command, args, { cwd, stdio: 'pipe' });
-    for (const stream of [this.child.stdout, this.child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text) => {
-        this.output += text;
-        this.transcript.note(JSON.stringify(text));
-      });
-    }
-    this.child.stdin.on('error', () => {}); // it need not read its input
-    if (input !== null) this.child.stdin.end(input);
-    this.ended = new Promise((resolve, reject) => {
-      this.child.once('error', reject);
-      this.child.once('close', (code, signal) => resolve(code ?? signal));
-    });
-  }
-
-  /** What `condition` makes of the output, as soon as that is something. */
-  sees(what, condition) {
-    const over = this.ended.then((code) => { throw new Error(`it ended with ${code}\n${this.transcript}`); });
-    over.catch(() => {});
-    const seen = until(what, () => condition(this.output), { transcript: this.transcript });
-    return Promise.race([seen, over]);
-  }
-
-  firstLine() {
-    return this.sees('a line', (output) => /^(.*)\n/.exec(output)?.[1]);
-  }
-
-  exit() {
-    return within(`end of ${this.transcript.title}`, this.ended, { transcript: this.transcript });
-  }
-
-  async stop() {
-    this.child.kill('SIGTERM');
-    return this.exit();
-  }
-}
-
-const node = (args, options) => new Program(process.execPath, args, options);
+const PAGES = ['README.md', ...list('docs', '.md')];
 
 /** A port that was free a moment ago. */
 async function freePort() {
@@ -84,7 +37,7 @@ async function freePort() {
   return port;
 }
 
-/** The blocks of one language: `{ language, text, line }`. */
+/** The fenced blocks of a page: `{ language, text, line }`. */
 function blocks(page) {
   const found = [];
   for (const match of read(page).matchAll(/^```(\w+)\n([^]*?)^```$/gm)) {
@@ -265,132 +218,4 @@ describe('examples', () => {
       await other.remove();
     }
   });
-});
-
-/** Rows of the tables below a heading, as arrays of cells, without the tables' own heads. */
-function rows(page, heading) {
-  const [, section] = read(page).split(new RegExp(`^#+ ${heading}$`, 'm'));
-  assert.ok(section, `${page} has no heading ${heading}`);
-  return section.split(/^#/m)[0].split('\n')
-    .filter((line, index, all) => line.startsWith('| ') && !all[index + 1].startsWith('|--'))
-    .map((line) => line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim()));
-}
-
-const quoted = (text) => [...text.matchAll(/`([^`]+)`/g)].map((match) => match[1]);
-
-describe('docs/api.md', () => {
-  const { DockerServer, DockerClient, errorCodes } = require('..');
-  const server = new DockerServer({ port: 0, path: '/', containerId: 'web', dockerHost: 'unix:///none' });
-  const client = new DockerClient({ url: 'ws://localhost/' });
-
-  after('close the server', () => server.close());
-
-  for (const [name, { options }] of [['DockerServer', server], ['DockerClient', client]]) {
-    it(`has every option of a ${name} with its default`, () => {
-      const table = rows('docs/api.md', `\`new ${name}\\(options\\)\``);
-      const documented = table.flatMap(([names]) => quoted(names));
-      assert.deepEqual(Object.keys(options).filter((option) => !documented.includes(option)), []);
-      for (const [names, standard] of table) {
-        const [option] = quoted(names);
-        if (option === 'dockerSocket' || !/^`[^`]+`$/.test(standard)) continue;
-        assert.deepEqual(options[option], JSON.parse(quoted(standard)[0]), option);
-      }
-    });
-
-    it(`has every member and event of a ${name}`, () => {
-      const text = read('docs/api.md');
-      const members = Object.getOwnPropertyNames(name === 'DockerServer' ? DockerServer.prototype : DockerClient.prototype);
-      const source = read(name === 'DockerServer' ? 'lib/server.js' : 'lib/client.js');
-      const events = [...source.matchAll(/(?:emit|#flow)\('([^']+)'(?:, '([^']+)')?/g)].flatMap((match) => match.slice(1, 3));
-      for (const word of [...members, ...events].filter(Boolean)) {
-        if (word !== 'constructor') assert.match(text, new RegExp(`\`${word}[\`(]`), `${word} is not documented`);
-      }
-    });
-  }
-
-  for (const command of ['serve', 'exec']) {
-    it(`has every option of dew ${command}, and no other`, async () => {
-      const help = node([at('bin/dew.js'), command, '--help']);
-      assert.equal(await help.exit(), 0);
-      const table = rows('docs/api.md', `\`dew ${command} \\[options\\] .*\``);
-      const flags = (text) => [...new Set(text.match(/(?<![\w-])--[a-z-]+/g))].sort();
-      const there = flags(help.output.replace(/^ {6,}.*$/gm, '')).filter((flag) => flag !== '--help');
-      assert.deepEqual(flags(table.map(([names]) => names).join(' ')), there);
-    });
-  }
-
-  it('has the fixed limits of the code', () => {
-    const units = { ms: 1, s: 1000, KiB: 1024, MiB: 1024 * 1024 };
-    for (const [what, value, where] of rows('docs/api.md', 'Fixed limits')) {
-      const [file, name] = quoted(where);
-      const found = new RegExp(`const ${name}(?:: \\w+)? = ([^;]+);`).exec(read(file));
-      assert.ok(found, `${file} has no ${name}`);
-      const [number, unit] = value.split(' ');
-      assert.equal(Number(number) * (units[unit] ?? 1), evaluate(found[1]), what);
-    }
-  });
-
-  /** The value of a constant: a number, a product, a shift, a duration in ms. */
-  function evaluate(text) {
-    const plain = text.replaceAll('_', '').replace(/Duration::frommillis\((\d+)\)/, '$1')
-      .replace(/Duration::fromsecs\((\d+)\)/, '$1 * 1000');
-    assert.match(plain, /^[\d *<]+$/, `cannot read the constant ${text}`);
-    const [left, right] = plain.split('<<');
-    return left.split('*').reduce((product, factor) => product * Number(factor), 1) * 2 ** Number(right ?? 0);
-  }
-
-  it('has the environment variables of the code', () => {
-    const documented = rows('docs/api.md', 'Environment').flatMap(([name]) => quoted(name));
-    const used = sources().flatMap((text) => text.match(/(?<=(?:env::var|variable)\("|process\.env\.)[A-Z_]+/g) ?? []);
-    assert.deepEqual([...new Set(used)].sort(), [...documented].sort());
-  });
-
-  it('has the error codes of the code, and errorCodes those that an Error can have', () => {
-    const codes = (text) => [...new Set(text.match(/DEW_[A-Z0-9_]*[A-Z0-9]/g))].sort();
-    const page = read('docs/errors.md');
-    const variables = rows('docs/api.md', 'Environment').flatMap(([name]) => quoted(name));
-    const all = codes([...sources(), read('index.d.ts')].join('\n'));
-    assert.deepEqual(codes(page), all.filter((code) => !variables.includes(code)));
-    // A refusal is HTTP: what reaches a program is the status.
-    const [before, refusals] = page.split('## A request that is refused');
-    const [, after] = refusals.split(/^## /m);
-    const rest = page.slice(page.indexOf(after));
-    assert.deepEqual([...errorCodes].sort(), codes(before.replace(/\| a refused handshake.*/, '') + rest));
-    assert.deepEqual(codes(read('index.d.ts')), [...errorCodes].sort());
-  });
-
-  function sources() {
-    return [...list('src', '.rs'), ...list('lib', '.js')].map(read);
-  }
-});
-
-describe('documents', () => {
-  it('name as tested the claims that tests carry in their names', () => {
-    const tests = [...list('src', '.rs'), ...list('tests', '.rs'), ...list('__test__', '.test.js')].map(read).join('\n');
-    const names = tests.match(/fn (?:s\d+_)+|(?:it|describe)\(\s*['"`]S\d+[^'"`]*/g).join(' ');
-    const carried = new Set(names.match(/\b[sS]\d+|(?<=_)s\d+(?=_)/g).map((claim) => claim.toUpperCase()));
-    const tested = rows('docs/security.md', 'Claims and their tests').filter(([, , state]) => state === 'tested');
-    assert.deepEqual(tested.map(([claim]) => claim).sort(), [...carried].sort());
-  });
-
-  const slug = (heading) => heading.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-');
-  const anchors = (file) => read(file).split('\n').filter((line) => /^#+ /.test(line)).map((line) => slug(line.replace(/^#+ /, '')));
-
-  for (const page of PAGES) {
-    it(`${page} has no link that leads nowhere`, () => {
-      const text = read(page).replace(/^```[^]*?^```$/gm, '');
-      for (const [, target] of text.matchAll(/\]\(([^)]+)\)/g)) {
-        if (/^https?:/.test(target)) continue;
-        const [name, anchor] = target.split('#');
-        const file = name === '' ? page : path.join(path.dirname(page), name);
-        assert.ok(fs.existsSync(at(file)), target);
-        if (anchor) assert.ok(anchors(file).includes(anchor), target);
-      }
-    });
-
-    it(`${page} has lines of at most 130 characters, tables and links apart`, () => {
-      const long = read(page).split('\n').filter((line) => line.length > 130 && !/^\||\]\(/.test(line));
-      assert.deepEqual(long, []);
-    });
-  }
 });
