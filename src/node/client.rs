@@ -316,8 +316,7 @@ impl NativeClient {
                 Err(error) => teller.tell_failed(failure(&error)),
             }
         });
-        let mut attempt =
-            self.connection.attempt.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempt = self.connection.attempt.lock().unwrap_or_else(PoisonError::into_inner);
         *attempt = Some(task.abort_handle());
         Ok(())
     }

@@ -218,14 +218,20 @@ pub(super) async fn apply_sizes(exec: &Exec, flow: &Flow) -> std::convert::Infal
 /// Says through [`Flow`] when the command has ended, or is no longer known to the engine, in case
 /// its output stays open all the same. Never returns.
 pub(super) async fn watch(exec: &Exec, flow: &Flow) -> std::convert::Infallible {
-    loop {
-        sleep(LIVENESS).await;
-        match exec.state().await {
-            Ok(state) if state.running => {}
-            Ok(_) | Err(EngineError::NotFound { .. }) => break,
-            // An engine that does not answer says nothing about the command.
-            Err(_) => {}
+    let polling = async {
+        loop {
+            sleep(LIVENESS).await;
+            match exec.state().await {
+                Ok(state) if state.running => {}
+                Ok(_) | Err(EngineError::NotFound { .. }) => return,
+                // An engine that does not answer says nothing about the command.
+                Err(_) => {}
+            }
         }
+    };
+    tokio::select! {
+        () = exec.exited() => {}
+        () = polling => {}
     }
     flow.set_over();
     std::future::pending().await
