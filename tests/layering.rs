@@ -25,6 +25,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("bollard", &["engine"]),
     ("hyper", &["engine", "transport"]),
     ("hyper_util", &["engine", "transport"]),
+    ("webpki", &["transport"]),
     ("http_body_util", &["engine", "transport"]),
     ("tokio_tungstenite", &["transport"]),
     ("tokio_rustls", &["transport"]),

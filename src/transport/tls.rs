@@ -3,9 +3,14 @@
 use std::sync::Arc;
 
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
+    },
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    server::ParsedCertificate,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject};
 
@@ -39,12 +44,12 @@ impl TlsOptions {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
-        let builder = if self.reject_unauthorized {
-            builder.with_root_certificates(self.roots()?)
+        let verifier: Arc<dyn ServerCertVerifier> = if self.reject_unauthorized {
+            Arc::new(self.authorities(provider)?)
         } else {
-            let anyone = Arc::new(Anyone(provider));
-            builder.dangerous().with_custom_certificate_verifier(anyone)
+            Arc::new(Anyone(provider))
         };
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
         match (&self.cert, &self.key) {
             (None, None) => Ok(builder.with_no_client_auth()),
             (Some(cert), Some(key)) => builder
@@ -54,17 +59,24 @@ impl TlsOptions {
         }
     }
 
-    fn roots(&self) -> Result<RootCertStore, Unusable> {
+    fn authorities(&self, provider: Arc<CryptoProvider>) -> Result<Authorities, Unusable> {
         let mut roots = RootCertStore::empty();
         if self.ca.is_empty() {
             roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
-        for given in &self.ca {
-            for certificate in certificates("ca", given)? {
-                roots.add(certificate).map_err(|error| format!("`ca` cannot be used: {error}"))?;
-            }
+        let mut given = Vec::new();
+        for ca in &self.ca {
+            given.extend(certificates("ca", ca)?);
         }
-        Ok(roots)
+        for certificate in &given {
+            roots
+                .add(certificate.clone())
+                .map_err(|error| format!("`ca` cannot be used: {error}"))?;
+        }
+        let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|error| format!("`ca` cannot be used: {error}"))?;
+        Ok(Authorities { chains, given })
     }
 
     pub(super) fn name(&self, host: &str) -> Result<ServerName<'static>, Unusable> {
@@ -98,6 +110,71 @@ fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Unusable> {
     }
     PrivateKeyDer::try_from(bytes.to_vec())
         .map_err(|error| format!("`key` is not a readable DER key: {error}"))
+}
+
+/// Takes what the given authorities have signed, and the given certificates themselves: a
+/// self-signed one that calls itself an authority, as most tools make them, is its own proof.
+#[derive(Debug)]
+struct Authorities {
+    chains: Arc<WebPkiServerVerifier>,
+    given: Vec<CertificateDer<'static>>,
+}
+
+impl Authorities {
+    /// Whether all is well with a certificate but that it is one of an authority, used as a
+    /// server's. That is found out after its dates were checked, before its name is.
+    fn is_only_an_authority(
+        &self,
+        error: &rustls::Error,
+        certificate: &CertificateDer<'_>,
+    ) -> bool {
+        let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else {
+            return false;
+        };
+        matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+            && self.given.iter().any(|given| given == certificate)
+    }
+}
+
+impl ServerCertVerifier for Authorities {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.chains.verify_server_cert(certificate, intermediates, name, ocsp, now) {
+            Err(error) if self.is_only_an_authority(&error, certificate) => {
+                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chains.verify_tls12_signature(message, cert, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chains.verify_tls13_signature(message, cert, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chains.supported_verify_schemes()
+    }
 }
 
 /// Takes any certificate: what `rejectUnauthorized: false` asks for. Signatures are still
@@ -137,5 +214,44 @@ impl ServerCertVerifier for Anyone {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Self-signed for `localhost`, CA:TRUE, valid from 2026-11-22 to 2126-10-29; made with
+    /// `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 36500
+    /// -subj /CN=localhost -addext subjectAltName=DNS:localhost`.
+    const SELF_SIGNED: &[u8] = include_bytes!("../../vectors/self-signed.pem");
+    /// The same, for another key.
+    const OTHER: &[u8] = include_bytes!("../../vectors/self-signed-other.pem");
+
+    fn verify(ca: &[u8], name: &str, year: u64) -> Result<(), String> {
+        let options = TlsOptions { ca: vec![ca.to_vec()], ..TlsOptions::default() };
+        let authorities = options.authorities(Arc::new(ring::default_provider())).unwrap();
+        let certificate = certificates("ca", SELF_SIGNED).unwrap().remove(0);
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs((year - 1970) * 31_556_952));
+        authorities
+            .verify_server_cert(&certificate, &[], &name, &[], now)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_trusted_certificate_is_its_own_proof() {
+        assert_eq!(verify(SELF_SIGNED, "localhost", 2050), Ok(()));
+    }
+
+    #[test]
+    fn s39_a_trusted_certificate_still_needs_its_name_its_time_and_its_key() {
+        assert!(verify(SELF_SIGNED, "elsewhere", 2050).unwrap_err().contains("not valid for name"));
+        assert!(verify(SELF_SIGNED, "localhost", 2200).unwrap_err().contains("expired"));
+        assert!(verify(SELF_SIGNED, "localhost", 2020).unwrap_err().contains("not valid yet"));
+        assert!(verify(OTHER, "localhost", 2050).is_err());
     }
 }
