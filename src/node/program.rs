@@ -11,6 +11,6 @@ use super::settle::settle;
 /// status. It reads and writes this process's own standard streams.
 #[napi(ts_return_type = "Promise<number>")]
 pub fn cli(env: &Env, args: Vec<String>) -> napi::Result<Object<'_>> {
-    let args = args.into_iter().map(OsString::from).collect();
+    let args = std::iter::once("dew".to_owned()).chain(args).map(OsString::from).collect();
     settle(env, async move { Ok(crate::cli::run(args).await) }, |status| status)
 }
