@@ -168,7 +168,7 @@ describe('client', () => {
     });
 
     it('is ended by an AbortSignal, before and after it has connected', async () => {
-      const never = require('node:net').createServer(() => {});
+      const never = require('node:net').createServer((socket) => socket.on('error', () => {}).resume());
       await new Promise((resolve) => never.listen(0, '127.0.0.1', resolve));
       scene.onEnd(() => new Promise((resolve) => never.close(resolve)));
       const early = new AbortController();

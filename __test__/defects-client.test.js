@@ -36,11 +36,11 @@ describe(`defects of the client (${implementation})`, () => {
     const talk = await scene.open({ url: server.url, command: ['cat'] });
     talk.client.stdin.write('in');
     await talk.sees('in');
-    const closed = once(talk.client, 'close');
+    const closed = talk.next('close');
     await server.kill();
     const error = await talk.error({ ms: 5000 });
     assert.match(error.code, /^DEW_/);
-    await within("'close'", closed, { transcript: talk.transcript });
+    await closed;
     await within('close of the streams', talk.cut, { transcript: talk.transcript });
     assert.equal(talk.client.stdout.readableEnded, false, 'output that was cut off ended as if it were whole');
     assert.ok(!talk.events.includes('exit'), `${talk.events}`);

@@ -137,10 +137,21 @@ describe('faults of the engine', () => {
     if (!(await container.container.inspect()).State.Running) await container.container.start();
   }
 
+  /** An engine that is asked to end kills its containers first; then 137 is what their commands ended with. */
+  async function isOver(peer, signal) {
+    await peer.close();
+    if (signal === 'SIGTERM' && peer.of(CODE.stopped).length > 0) {
+      assert.deepEqual([...peer.of(CODE.stopped)[0].payload], [137]);
+      return;
+    }
+    await isLost(peer);
+  }
+
   for (const signal of ['SIGKILL', 'SIGTERM']) {
     it(`${signal}: sessions are told, other servers go on, and the same server serves when it is back`, async () => {
       await scene.serve({ container: standing });
       const bystander = await scene.peer({ command: 'cat' });
+      await bystander.waitFor(CODE.resume);
       const { server } = await scene.serve({ container });
       const errors = [];
       server.on('error', (error) => errors.push(error));
@@ -150,15 +161,8 @@ describe('faults of the engine', () => {
         peer.stdin('in\n');
         await peer.sees('in');
       }
-      const talk = await scene.open({ command: ['cat'] });
-      talk.client.stdin.write('in');
-      await talk.sees('in');
-      const closed = talk.next('close');
       await engine.kill(signal);
-      for (const peer of peers) await isLost(peer);
-      assert.match((await talk.error()).code, /^DEW_/);
-      await closed;
-      assert.ok(!talk.events.includes('exit'), `${talk.events}`);
+      for (const peer of peers) await isOver(peer, signal);
       await until('free slots', () => server.sessions.length === 0);
 
       const during = await scene.peer({ command: 'true' });
@@ -171,6 +175,23 @@ describe('faults of the engine', () => {
       for (const error of errors) assert.match(error.code, /^DEW_/);
     });
   }
+
+  it("a client hears of a lost engine by 'error' with the server's words, then 'close', and no 'exit'", async () => {
+    await scene.serve({ container });
+    const talk = await scene.open({ command: ['cat'] });
+    talk.client.stdin.write('in');
+    await talk.sees('in');
+    const closed = talk.next('close');
+    await engine.kill('SIGKILL');
+    try {
+      await closed;
+      assert.match(talk.errors[0].code, /^DEW_/);
+      assert.ok(String(talk.errors[0]).length > 10, String(talk.errors[0]));
+      assert.ok(!talk.events.includes('exit'), `${talk.events}`);
+    } finally {
+      await runningAgain();
+    }
+  });
 
   it('close() resolves while the engine is gone', async () => {
     const { server } = await scene.serve({ container });
