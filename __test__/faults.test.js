@@ -20,6 +20,20 @@ async function isLost(peer) {
   assert.equal(code, 1011);
 }
 
+/**
+ * The session is over: the engine killed its command first and could still say so (137), or
+ * was gone before it could be asked.
+ */
+async function isKilledOrLost(peer) {
+  const { code } = await peer.close();
+  if (peer.of(CODE.stopped).length === 0) {
+    await isLost(peer);
+    return;
+  }
+  assert.deepEqual([...peer.of(CODE.stopped)[0].payload], [137], `${peer.transcript}`);
+  assert.equal(code, 1000);
+}
+
 describe('faults of the container', () => {
   const scene = useScene(pairing('ours', 'ours'));
   const standing = useContainer();
@@ -56,11 +70,12 @@ describe('faults of the container', () => {
     assert.equal((await scene.run(['echo', 'again'])).stdout, 'again\n');
   });
 
-  it('removed: the session is lost, with an error', async () => {
+  it('removed: the session ends, and new ones are refused with an error', async () => {
     const { container, peer, server } = await victim();
     await container.remove();
-    await isLost(peer);
+    await isKilledOrLost(peer);
     await until('free slot', () => server.sessions.length === 0);
+    await isLost(await scene.peer({ command: 'true' }));
     await others();
   });
 
@@ -137,16 +152,6 @@ describe('faults of the engine', () => {
     if (!(await container.container.inspect()).State.Running) await container.container.start();
   }
 
-  /** An engine that is asked to end kills its containers first; then 137 is what their commands ended with. */
-  async function isOver(peer, signal) {
-    await peer.close();
-    if (signal === 'SIGTERM' && peer.of(CODE.stopped).length > 0) {
-      assert.deepEqual([...peer.of(CODE.stopped)[0].payload], [137]);
-      return;
-    }
-    await isLost(peer);
-  }
-
   for (const signal of ['SIGKILL', 'SIGTERM']) {
     it(`${signal}: sessions are told, other servers go on, and the same server serves when it is back`, async () => {
       await scene.serve({ container: standing });
@@ -162,7 +167,7 @@ describe('faults of the engine', () => {
         await peer.sees('in');
       }
       await engine.kill(signal);
-      for (const peer of peers) await isOver(peer, signal);
+      for (const peer of peers) await (signal === 'SIGKILL' ? isLost(peer) : isKilledOrLost(peer));
       await until('free slots', () => server.sessions.length === 0);
 
       const during = await scene.peer({ command: 'true' });
