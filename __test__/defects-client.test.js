@@ -7,6 +7,7 @@
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
+const { WebSocketServer } = require('ws');
 
 const { runClient } = require('./helpers/clientchild');
 const { useContainer } = require('./helpers/container');
@@ -14,6 +15,7 @@ const { within } = require('./helpers/deadline');
 const { pairing, subject } = require('./helpers/implementations');
 const { useScene } = require('./helpers/scene');
 const { ServerChild } = require('./helpers/serverchild');
+const { CODE } = require('./helpers/wire');
 
 const implementation = subject();
 
@@ -34,26 +36,32 @@ describe(`defects of the client (${implementation})`, () => {
     const talk = await scene.open({ url: server.url, command: ['cat'] });
     talk.client.stdin.write('in');
     await talk.sees('in');
-    const closed = once(talk.client, 'close');
+    const closed = talk.next('close');
     await server.kill();
     const error = await talk.error({ ms: 5000 });
     assert.match(error.code, /^DEW_/);
-    await within("'close'", closed, { transcript: talk.transcript });
+    await closed;
     await within('close of the streams', talk.cut, { transcript: talk.transcript });
     assert.equal(talk.client.stdout.readableEnded, false, 'output that was cut off ended as if it were whole');
     assert.ok(!talk.events.includes('exit'), `${talk.events}`);
   });
 
   it('defect 19: a url with a query keeps it', async () => {
-    const { url, httpServer } = await scene.serve();
-    const asked = new Promise((resolve) => httpServer.prependListener('upgrade', (request) => resolve(request.url)));
-    const talk = await scene.open({ url: `${url}?token=a%26b&x=1`, command: ['echo', 'hi'] });
+    const { server, port } = await scene.http();
+    const wss = new WebSocketServer({ server });
+    scene.onEnd(() => wss.close());
+    const asked = new Promise((resolve) => wss.once('connection', (socket, request) => {
+      resolve(request.url);
+      socket.send(Buffer.from([CODE.resume]));
+      socket.send(Buffer.from([CODE.stopped, 0]));
+    }));
+    const talk = await scene.open({ url: `ws://127.0.0.1:${port}/shell?token=a%26b&x=1`, command: ['echo', 'hi'] });
     const query = new URL(await asked, 'http://host').searchParams;
     assert.equal(query.get('token'), 'a&b');
     assert.equal(query.get('x'), '1');
     assert.equal(query.get('tty'), 'false');
     assert.deepEqual(query.getAll('command'), ['echo', 'hi']);
-    assert.equal((await talk.text()).stdout, 'hi\n');
+    assert.equal((await talk.end()).code, 0);
   });
 
   it("defect 20: over the limit, a client without an 'error' listener does not end its process", async () => {

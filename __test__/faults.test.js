@@ -20,6 +20,20 @@ async function isLost(peer) {
   assert.equal(code, 1011);
 }
 
+/**
+ * The session is over: the engine killed its command first and could still say so (137), or
+ * was gone before it could be asked.
+ */
+async function isKilledOrLost(peer) {
+  const { code } = await peer.close();
+  if (peer.of(CODE.stopped).length === 0) {
+    await isLost(peer);
+    return;
+  }
+  assert.deepEqual([...peer.of(CODE.stopped)[0].payload], [137], `${peer.transcript}`);
+  assert.equal(code, 1000);
+}
+
 describe('faults of the container', () => {
   const scene = useScene(pairing('ours', 'ours'));
   const standing = useContainer();
@@ -56,11 +70,12 @@ describe('faults of the container', () => {
     assert.equal((await scene.run(['echo', 'again'])).stdout, 'again\n');
   });
 
-  it('removed: the session is lost, with an error', async () => {
+  it('removed: the session ends, and new ones are refused with an error', async () => {
     const { container, peer, server } = await victim();
     await container.remove();
-    await isLost(peer);
+    await isKilledOrLost(peer);
     await until('free slot', () => server.sessions.length === 0);
+    await isLost(await scene.peer({ command: 'true' }));
     await others();
   });
 
@@ -141,6 +156,7 @@ describe('faults of the engine', () => {
     it(`${signal}: sessions are told, other servers go on, and the same server serves when it is back`, async () => {
       await scene.serve({ container: standing });
       const bystander = await scene.peer({ command: 'cat' });
+      await bystander.waitFor(CODE.resume);
       const { server } = await scene.serve({ container });
       const errors = [];
       server.on('error', (error) => errors.push(error));
@@ -150,15 +166,8 @@ describe('faults of the engine', () => {
         peer.stdin('in\n');
         await peer.sees('in');
       }
-      const talk = await scene.open({ command: ['cat'] });
-      talk.client.stdin.write('in');
-      await talk.sees('in');
-      const closed = talk.next('close');
       await engine.kill(signal);
-      for (const peer of peers) await isLost(peer);
-      assert.match((await talk.error()).code, /^DEW_/);
-      await closed;
-      assert.ok(!talk.events.includes('exit'), `${talk.events}`);
+      for (const peer of peers) await (signal === 'SIGKILL' ? isLost(peer) : isKilledOrLost(peer));
       await until('free slots', () => server.sessions.length === 0);
 
       const during = await scene.peer({ command: 'true' });
@@ -171,6 +180,23 @@ describe('faults of the engine', () => {
       for (const error of errors) assert.match(error.code, /^DEW_/);
     });
   }
+
+  it("a client hears of a lost engine by 'error' with the server's words, then 'close', and no 'exit'", async () => {
+    await scene.serve({ container });
+    const talk = await scene.open({ command: ['cat'] });
+    talk.client.stdin.write('in');
+    await talk.sees('in');
+    const closed = talk.next('close');
+    await engine.kill('SIGKILL');
+    try {
+      await closed;
+      assert.match(talk.errors[0].code, /^DEW_/);
+      assert.ok(String(talk.errors[0]).length > 10, String(talk.errors[0]));
+      assert.ok(!talk.events.includes('exit'), `${talk.events}`);
+    } finally {
+      await runningAgain();
+    }
+  });
 
   it('close() resolves while the engine is gone', async () => {
     const { server } = await scene.serve({ container });

@@ -27,11 +27,14 @@ for (const pair of pairings()) {
       assert.equal(stdout, 'secret\n');
     });
 
-    it('works over https with the authority in ca', async () => {
-      await scene.serve({ tls });
-      const { stdout } = await scene.run(['echo', 'secret'], { wsopts: { ca: tls.cert } });
-      assert.equal(stdout, 'secret\n');
-    });
+    for (const [what, authority] of [['that is marked as an authority', true], ['that is not', false]]) {
+      it(`works over https with a self-signed certificate ${what} in ca`, async () => {
+        const own = selfSigned({ authority });
+        await scene.serve({ tls: own });
+        const { stdout } = await scene.run(['echo', 'secret'], { wsopts: { ca: own.cert } });
+        assert.equal(stdout, 'secret\n');
+      });
+    }
 
     it('moves 4 MiB each way over https', async () => {
       await scene.serve({ tls });
@@ -50,13 +53,20 @@ for (const pair of pairings()) {
     });
 
     it('sends the headers in wsopts', async () => {
-      const { httpServer } = await scene.serve();
-      const headers = new Promise((resolve) => httpServer.prependListener('upgrade', (request) => resolve(request.headers)));
-      const talk = await scene.open({ command: ['true'], wsopts: { headers: { 'X-Task': 'abc', Authorization: 'Bearer t0ken' } } });
-      const seen = await headers;
-      assert.equal(seen['x-task'], 'abc');
-      assert.equal(seen.authorization, 'Bearer t0ken');
-      assert.equal((await talk.end()).code, 0);
+      const { server, port } = await scene.http();
+      const seen = new Promise((resolve) => server.once('upgrade', (request, socket) => {
+        resolve(request.headers);
+        socket.end('HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n');
+      }));
+      const talk = scene.client({
+        url: `ws://127.0.0.1:${port}/shell`,
+        command: ['true'],
+        wsopts: { headers: { 'X-Task': 'abc', Authorization: 'Bearer t0ken' } },
+      });
+      await assert.rejects(talk.client.execute(), (error) => /\b401\b/.test(error.message));
+      const headers = await seen;
+      assert.equal(headers['x-task'], 'abc');
+      assert.equal(headers.authorization, 'Bearer t0ken');
     });
 
     it('rejects execute() when nobody listens', async () => {

@@ -110,7 +110,11 @@ describe('server', () => {
       const second = new DockerServer({
         port: server.address().port, path: '/shell', containerId: container.id, dockerSocket: container.socketPath,
       });
-      await assert.rejects(second.execute(), (error) => /^DEW_/.test(error.code) && /in use/i.test(error.message));
+      await assert.rejects(second.execute(), (error) => {
+        assert.equal(error.code, 'DEW_LISTEN_FAILED');
+        assert.match(`${error.message} ${error.cause}`, new RegExp(`${server.address().port}.* in use`, 'i'));
+        return true;
+      });
       await second.close();
     });
 

@@ -35,14 +35,17 @@ function extension(id, critical, value) {
   return der(TAG.sequence, oid(id), ...flag, der(TAG.octetString, value));
 }
 
-/** { key, cert } as PEM; the certificate is its own authority, so it serves as `ca` too. */
-function selfSigned() {
+/**
+ * { key, cert } as PEM, to be given as `ca` too. With `authority` it is marked as one, as
+ * `openssl req -x509` does by default.
+ */
+function selfSigned({ authority = false } = {}) {
   const { publicKey, privateKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   const ecdsaSha256 = der(TAG.sequence, oid('1.2.840.10045.4.3.2'));
   const name = der(TAG.sequence, der(TAG.set, der(TAG.sequence, oid('2.5.4.3'), der(TAG.utf8, Buffer.from('dew test')))));
   const serial = Buffer.concat([Buffer.from([1]), crypto.randomBytes(8)]);
   const names = der(TAG.sequence, der(0x82, Buffer.from('localhost')), der(0x87, Buffer.from([127, 0, 0, 1])));
-  const isAuthority = der(TAG.sequence, der(TAG.boolean, Buffer.from([0xff])));
+  const isAuthority = der(TAG.sequence, ...(authority ? [der(TAG.boolean, Buffer.from([0xff]))] : []));
   const hour = 3600 * 1000;
   const body = der(
     TAG.sequence,

@@ -71,11 +71,11 @@ class Conversation {
       this.err.push(chunk);
       this.transcript.bytes('stderr', chunk);
     });
-    this.ended = Promise.all([once(stdout, 'end'), once(stderr, 'end')]);
-    this.ended.catch(() => {});
+    // Plain listeners: events.once() would listen for 'error' too, and change what happens.
+    const both = (name) => Promise.all([stdout, stderr].map((stream) => new Promise((resolve) => stream.once(name, resolve))));
+    this.ended = both('end');
     // Where the output is cut off there is no 'end': the streams close without it.
-    this.cut = Promise.all([once(stdout, 'close'), once(stderr, 'close')]);
-    this.cut.catch(() => {});
+    this.cut = both('close');
   }
 
   get stdout() {
