@@ -7,7 +7,7 @@ const fs = require('fs');
 const path = require('path');
 const { ask, kindOf } = require('./engine-api');
 const { engineFolder } = require('./private-engine');
-const { until, withArgument, signal, gone } = require('./processes');
+const { until, signal, gone } = require('./processes');
 
 const START_MS = 30_000, STOP_MS = 15_000;
 
@@ -54,11 +54,9 @@ async function startPrivatePodman({ name = 'podman' } = {}) {
     if (await kindOf(host)) {
       const containers = await ask({ host }, 'GET', '/containers/json?all=1');
       for (const { Id } of containers) await ask({ host }, 'DELETE', `/containers/${Id}?force=1&v=1`);
-      // Each container has a monitor, which cleans up after it and has to be let finish.
-      await until(() => withArgument(`${folder}/`).every(({ argv }) => !/conmon/.test(argv[0])), STOP_MS);
     }
     if (child.pid && signal(child.pid, 'SIGTERM') && !await gone(child.pid, STOP_MS)) signal(child.pid, 'SIGKILL');
-    await clear();
+    await clear(); // with the monitors of execs, which stay for five minutes
   };
 
   const answered = await until(async () => failure || await kindOf(host), START_MS);
