@@ -85,6 +85,25 @@ describe('an http server shared', () => {
     assert.equal(await (await fetch(`http://127.0.0.1:${port}/hello`)).text(), 'hello from express');
   });
 
+  for (const secure of [false, true]) {
+    it(`shows each upgrade to those who look on, who can do no harm${secure ? ', over https' : ''}`, async () => {
+      const tls = secure ? require('./helpers/certificate').selfSigned() : undefined;
+      const { server: httpServer } = await scene.http({ tls });
+      const seen = [];
+      const look = (request, socket, head) => {
+        seen.push(new URL(request.url, 'http://host').pathname);
+        assert.equal(head.length, 0);
+        socket.write('HTTP/1.1 400 Bad Request\r\n\r\n');
+        socket.destroy();
+      };
+      httpServer.on('upgrade', look);
+      const { url } = await scene.serve({ httpServer, tls });
+      httpServer.prependListener('upgrade', look);
+      const { stdout, code } = await scene.run(['echo', 'hi'], { url, wsopts: { rejectUnauthorized: false } });
+      assert.deepEqual([stdout, code, seen], ['hi\n', 0, ['/shell', '/shell']]);
+    });
+  }
+
   it('with five servers of ours and an application that upgrades by itself', async () => {
     const { server: httpServer, port } = await scene.http();
     const byHand = new WebSocket.WebSocketServer({ noServer: true });

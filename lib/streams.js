@@ -72,6 +72,9 @@ class TurnBudget {
  * reads stays there, and in the end the command waits.
  */
 class OutputStream extends Readable {
+  /** What callers of version 3.0.0 could see of its flow control; output never waits here now. */
+  draining = false;
+
   #reader = null;
   #budget = new TurnBudget(() => this.#pull());
   #wanted = false;

@@ -1,12 +1,19 @@
 'use strict';
 
+const net = require('node:net');
+
 const { badOption } = require('./errors');
 
 // Marks our listeners, also for another copy of this package in the same process.
 const OURS = Symbol.for('docker-exec-websocket.upgrade');
 
+const NOTHING = Buffer.alloc(0);
+
 /** @type {WeakMap<import('node:http').Server, UpgradeRouter>} */
 const routers = new WeakMap();
+
+/** Sockets made by {@link closedSocket}. */
+const gone = new WeakSet();
 
 /**
  * Serves upgrade requests for `path` on an http server that others may use too.
@@ -37,8 +44,8 @@ function serveUpgrades(http, path, route) {
  *
  * Other WebSocket servers answer 400 to a path that they do not know, without asking whether
  * somebody else does, and a listener cannot keep an event from the listeners behind it. So a
- * request for one of our paths is taken before the event reaches any listener; all others go
- * their usual way.
+ * request for one of our paths is taken before the event reaches any listener, and those who
+ * only look on get it with a socket that is closed already; all others go their usual way.
  */
 class UpgradeRouter {
   #http;
@@ -71,7 +78,10 @@ class UpgradeRouter {
     const own = Object.hasOwn(this.#http, 'emit');
     const inner = this.#http.emit;
     const outer = function emit(name, ...rest) {
-      if (name === 'upgrade' && router.#open(...rest)) return true;
+      if (name === 'upgrade' && router.#open(...rest)) {
+        if (!router.#isAlone()) Reflect.apply(inner, this, [name, rest[0], closedSocket(), NOTHING]);
+        return true;
+      }
       return Reflect.apply(inner, this, [name, ...rest]);
     };
     this.#http.emit = outer;
@@ -87,6 +97,11 @@ class UpgradeRouter {
     else delete this.#http.emit;
   }
 
+  /** Whether nobody but this package listens. */
+  #isAlone() {
+    return this.#http.listeners('upgrade').every((listener) => listener[OURS]);
+  }
+
   #open(request, socket, head) {
     const query = request.url.indexOf('?');
     const route = this.#routes.get(query < 0 ? request.url : request.url.slice(0, query));
@@ -96,15 +111,22 @@ class UpgradeRouter {
   }
 
   #onUpgrade = Object.assign((request, socket, head) => {
+    if (gone.has(socket)) return;
     // Somebody replaced `emit`: the listener does what it can.
     if (this.#open(request, socket, head)) return;
-    const listeners = this.#http.listeners('upgrade');
     // A path that is not ours is for the others. If there are only our own, the last answers.
-    if (!listeners.every((listener) => listener[OURS])) return;
-    if (listeners.at(-1) !== this.#onUpgrade) return;
+    if (!this.#isAlone() || this.#http.listeners('upgrade').at(-1) !== this.#onUpgrade) return;
     const [route] = this.#routes.values();
     route.refuse(request, socket);
   }, { [OURS]: true });
+}
+
+/** What those get who look on: whatever they do with it reaches nobody. */
+function closedSocket() {
+  const socket = new net.Socket();
+  socket.destroy();
+  gone.add(socket);
+  return socket;
 }
 
 /** Answers a request with `response`, a whole HTTP response, and ends the connection. */
