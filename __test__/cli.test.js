@@ -1,0 +1,97 @@
+'use strict';
+
+/** The command line, as a user types it. */
+
+const assert = require('node:assert/strict');
+const path = require('node:path');
+
+const { uniqueSleep, useContainer } = require('./helpers/container');
+const { pairing } = require('./helpers/implementations');
+const { Program, node } = require('./helpers/program');
+const { useScene } = require('./helpers/scene');
+
+const DEW = path.join(__dirname, '..', 'bin', 'dew.js');
+
+describe('the command line', () => {
+  const container = useContainer();
+  const scene = useScene(pairing('ours', 'ours'), container);
+
+  function dew(args, options) {
+    const program = node([DEW, ...args], options);
+    scene.onEnd(() => program.child.kill('SIGKILL'));
+    return program;
+  }
+
+  describe('dew exec', () => {
+    it('exits with the exit code of the command', async () => {
+      const { url } = await scene.serve();
+      for (const code of [0, 7, 128, 255]) {
+        assert.equal(await dew(['exec', '-T', url, 'sh', '-c', `exit ${code}`]).exit(), code);
+      }
+    });
+
+    it('joins stdin, stdout and the end of input', async () => {
+      const { url } = await scene.serve();
+      const program = dew(['exec', '-T', url, 'sh', '-c', 'wc -c; echo done'], { input: 'x'.repeat(3_000_000) });
+      assert.equal(await program.exit(), 0);
+      assert.equal(program.output, '3000000\ndone\n');
+    });
+
+    it('exits with 125 and a code where there is no session', async () => {
+      const { url } = await scene.serve();
+      const program = dew(['exec', '-T', `${url}-not`, 'true']);
+      assert.equal(await program.exit(), 125);
+      assert.match(program.output, /^dew: Unexpected server response: 404 \[DEW_HANDSHAKE_REFUSED\]\n$/);
+    });
+
+    it('exits with 2 for a wrong command line', async () => {
+      const program = dew(['exec', '--no-such-option']);
+      assert.equal(await program.exit(), 2);
+      assert.match(program.output, /--no-such-option/);
+    });
+
+    for (const [signal, status] of [['SIGTERM', 143], ['SIGINT', 130], ['SIGHUP', 129]]) {
+      it(`ends on ${signal}, and the command with it`, async () => {
+        const { url } = await scene.serve();
+        const seconds = uniqueSleep();
+        const program = dew(['exec', '-T', url, 'sleep', seconds], { input: null });
+        await container.started(`sleep ${seconds}`, { transcript: program.transcript });
+        program.child.kill(signal);
+        assert.equal(await program.exit(), status);
+        await container.quiet(`sleep ${seconds}`, { transcript: program.transcript });
+      });
+    }
+
+    it('gives a command on a terminal the size of the terminal, and the terminal back', async () => {
+      const { url } = await scene.serve();
+      // `script` gives it a terminal; the second stty sees what is left of the settings.
+      const inside = `stty rows 41 cols 97; '${process.execPath}' '${DEW}' exec '${url}' sh -c 'sleep 1; stty size'; echo "status $?"; stty -a`;
+      const program = new Program('script', ['-qec', inside, '/dev/null']);
+      assert.equal(await program.exit(), 0);
+      assert.match(program.output, /41 97\r\n/);
+      assert.match(program.output, /status 0\r\n/);
+      assert.match(program.output, /[^-]icanon.*[^-]echo /s);
+    });
+  });
+
+  describe('dew serve', () => {
+    it('serves a container on a secret path until it is interrupted', async () => {
+      const server = dew(['serve', '--port', '0', container.id], { input: null });
+      const url = (await server.firstLine()).match(/at (ws:\S+)$/)[1];
+      assert.match(url, /^ws:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{32}$/);
+      const seconds = uniqueSleep();
+      const client = dew(['exec', '-T', url, 'sleep', seconds], { input: null });
+      await container.started(`sleep ${seconds}`, { transcript: client.transcript });
+      server.child.kill('SIGTERM');
+      assert.equal(await server.exit(), 0);
+      assert.equal(await client.exit(), 125);
+      assert.deepEqual(await container.running(`sleep ${seconds}`), []);
+    });
+
+    it('says what is wrong with a container that is not there', async () => {
+      const server = dew(['serve', '--port', '0', 'no-such-container']);
+      assert.equal(await server.exit(), 125);
+      assert.match(server.output, /no-such-container.*\[DEW_ENGINE_NOT_FOUND\]\n$/);
+    });
+  });
+});
