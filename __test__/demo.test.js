@@ -13,24 +13,23 @@ const { findChromium } = require('../scripts/lib/tools');
 
 const START = path.join(__dirname, '../scripts/start.js');
 
-/** Starts the demo on a free port; resolves when it has printed its addresses. */
-async function startDemo() {
+/** Starts the demo on a free port; `addresses` resolves when it has printed them. */
+function startDemo() {
   const child = spawn(process.execPath, [START], { env: { ...process.env, PORT: '0' }, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');
-  let said = '';
-  const found = new Promise((resolve, reject) => {
+  const demo = { child, exited, said: '' };
+  demo.addresses = new Promise((resolve, reject) => {
     const hear = (data) => {
-      said += data;
-      const [, page] = /page\s+(http:\S+)/.exec(said) || [];
-      const [, shell] = /\s(ws:\S+)/.exec(said) || [];
+      demo.said += data;
+      const [, page] = /page\s+(http:\S+)/.exec(demo.said) || [];
+      const [, shell] = /\s(ws:\S+)/.exec(demo.said) || [];
       if (page && shell) resolve({ page, shell });
     };
     child.stdout.on('data', hear);
     child.stderr.on('data', hear);
-    exited.then(([code, name]) => reject(new Error(`the demo ended with ${name || code}:\n${said}`)), reject);
+    exited.then(([code, name]) => reject(new Error(`the demo ended with ${name || code}:\n${demo.said}`)), reject);
   });
-  const { page, shell } = await found;
-  return { child, page, shell, exited, said: () => said };
+  return demo;
 }
 
 /** Status and headers of a GET, with headers of our choice. */
@@ -70,14 +69,15 @@ const screen = (wanted) => {
 
 describe('npm start', function suite() {
   this.timeout(60_000);
-  let demo, browser, page, problems;
+  let demo, address, shell, browser, page, problems;
 
   const state = (name) => page.waitForSelector(`#state[data-state=${name}]`);
   const lineAppears = (line) => page.waitForFunction(screen, line);
   const type = (text) => page.keyboard.type(`${text}\n`);
 
   before(async () => {
-    demo = await startDemo();
+    demo = startDemo();
+    ({ page: address, shell } = await demo.addresses);
     browser = await chromium.launch({
       executablePath: findChromium(),
       args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -101,7 +101,7 @@ describe('npm start', function suite() {
     page.on('console', (message) => {
       if (message.type() === 'error') problems.push(message.text());
     });
-    await page.goto(demo.page);
+    await page.goto(address);
     await state('running');
   });
 
@@ -145,26 +145,26 @@ describe('npm start', function suite() {
   });
 
   it('serves nothing without the secret, to another name, or to another origin', async () => {
-    const { origin, host, port } = new URL(demo.page);
+    const { origin, host, port } = new URL(address);
     assert.strictEqual((await get(origin)).status, 404);
-    assert.strictEqual((await get(demo.page, { Host: `evil.example:${port}` })).status, 421);
-    const { status, headers } = await get(demo.page);
+    assert.strictEqual((await get(address, { Host: `evil.example:${port}` })).status, 421);
+    const { status, headers } = await get(address);
     assert.strictEqual(status, 200);
     assert.match(headers['content-security-policy'], /default-src 'none'; script-src 'self'; /);
-    assert.strictEqual(await handshake(demo.shell, 'http://evil.example'), 403);
-    assert.strictEqual(await handshake(demo.shell, `http://localhost:${Number(port) + 1}`), 403);
-    assert.strictEqual(await handshake(demo.shell, `http://${host}`), 101);
+    assert.strictEqual(await handshake(shell, 'http://evil.example'), 403);
+    assert.strictEqual(await handshake(shell, `http://localhost:${Number(port) + 1}`), 403);
+    assert.strictEqual(await handshake(shell, `http://${host}`), 101);
     assert.strictEqual(await handshake(`ws://${host}/shell`, `http://${host}`), 404);
   });
 
   it('ends in order on TERM: the page says so, and no container is left', async () => {
-    const { container } = await (await page.request.get(`${demo.page}about.json`)).json();
+    const { container } = await (await page.request.get(`${address}about.json`)).json();
     const containers = () => ask({ host: process.env.DOCKER_HOST }, 'GET',
       `/containers/json?all=1&filters=${encodeURIComponent(JSON.stringify({ name: [container] }))}`);
     assert.strictEqual((await containers()).length, 1);
     demo.child.kill('SIGTERM');
     const [code] = await demo.exited;
-    assert.strictEqual(code, 0, demo.said());
+    assert.strictEqual(code, 0, demo.said);
     await state('lost');
     assert.strictEqual(await page.textContent('#state'), 'the server has shut down');
     assert.deepStrictEqual(await containers(), []);

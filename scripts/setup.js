@@ -42,6 +42,8 @@ const readText = (file) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') 
 /** Installs a folder's npm packages unless they are those of its lock file. */
 function installPackages(folder, what) {
   const at = (name) => path.join(folder, name);
+  // npm would empty what a link leads to: whoever made the link looks after that.
+  if (fs.lstatSync(at('node_modules'), { throwIfNoEntry: false })?.isSymbolicLink()) return;
   const stamp = at('node_modules/.dew-stamp');
   const wanted = digest([at('package-lock.json')]);
   if (readText(stamp) === wanted) return;
