@@ -9,7 +9,7 @@
 const assert = require('node:assert/strict');
 
 const { uniqueSleep, useContainer } = require('./helpers/container');
-const { until, within } = require('./helpers/deadline');
+const { stays, until, within } = require('./helpers/deadline');
 const { pairing } = require('./helpers/implementations');
 const { useScene } = require('./helpers/scene');
 const { CODE } = require('./helpers/wire');
@@ -30,7 +30,7 @@ const IN_A_SHELL = {
 
 const WITHOUT_A_SHELL = {
   'a plain command': (mark) => ['/bin/sleep', mark],
-  'a command that ignores HUP': (mark) => ['/bin/nohup', '/bin/sleep', mark],
+  'a command behind another': (mark) => ['/bin/env', 'A=b', '/bin/sleep', mark],
 };
 
 describe('the end of a peer', () => {
@@ -45,8 +45,8 @@ describe('the end of a peer', () => {
             const mark = uniqueSleep();
             const { server } = await scene.serve();
             const peer = await scene.peer({ command: ['sh', '-c', command(mark)], tty });
-            const ofMark = async () => (await container.processes()).filter((one) => one.args === `sleep ${mark}`);
-            await until('processes', async () => (await ofMark()).length >= count, { transcript: peer.transcript });
+            // The shell has the mark in its own command line.
+            await until('processes', async () => (await container.running(mark)).length > count, { transcript: peer.transcript });
             peer.terminate();
             await until('free slot', () => server.sessions.length === 0);
             await container.quiet();
@@ -66,7 +66,8 @@ describe('the end of a peer', () => {
           const mark = uniqueSleep();
           const peer = await scene.peer({ command: ['sh', '-i'], tty });
           peer.stdin(`sleep ${mark} &\nsleep ${mark} &\n( setsid sleep ${mark} & )\necho mar''ker\n`);
-          await peer.sees(/^marker/m);
+          // The terminal echoes what is typed, with the quotes.
+          await peer.sees('marker');
           await until('three jobs', async () => (await container.running(`sleep ${mark}`)).length === 3);
           peer.socket.close();
           await container.quiet();
@@ -95,17 +96,37 @@ describe('the end of a peer', () => {
     const scene = useScene(pairing('ours', 'ours'), container);
 
     it('leave other sessions of the same container alone', async () => {
-      const [gone, stays] = [uniqueSleep(), uniqueSleep()];
+      const [gone, kept] = [uniqueSleep(), uniqueSleep()];
       const first = await scene.peer({ command: ['sh', '-c', `sleep ${gone} & sleep ${gone}`] });
-      const second = await scene.peer({ command: ['sh', '-c', `sleep ${stays} & cat`] });
+      const second = await scene.peer({ command: ['sh', '-c', `sleep ${kept} & cat`] });
       await container.started(gone);
-      await container.started(stays);
+      await container.started(kept);
       first.terminate();
       await container.quiet(gone);
-      assert.ok((await container.running(stays)).length > 0);
+      assert.ok((await container.running(kept)).length > 0);
       second.stdin('unharmed');
       await second.sees('unharmed');
     });
+
+    for (const [when, moment] of [
+      ['before its command runs', () => {}],
+      ['when it hears that its command runs', (peer) => peer.waitFor(CODE.resume)],
+    ]) {
+      it(`leave nothing behind when a peer goes ${when}, forty times at once`, async () => {
+        const { server } = await scene.serve({ maxSessions: 40 });
+        const mark = uniqueSleep();
+        const errors = [];
+        server.on('error', (error) => errors.push(`${error.code} ${error.message}`));
+        await Promise.all(Array.from({ length: 40 }, async (_, number) => {
+          const peer = await scene.peer({ command: ['sleep', mark], tty: number % 2 === 0 });
+          await moment(peer);
+          peer.terminate();
+        }));
+        await until('free slots', () => server.sessions.length === 0, { ms: 50000 });
+        // Whatever still runs now was given up by the server: its slot is free.
+        await stays('nothing left', async () => (await container.running(mark)).length === 0, 2000, { transcript: errors });
+      });
+    }
 
     it('leave processes alone that were started beside the server', async () => {
       const [mine, other] = [uniqueSleep(), uniqueSleep()];

@@ -28,7 +28,7 @@ const ENDINGS = [
     await peer.waitFor(CODE.resume, { ms: 60000 });
     peer.terminate();
   } },
-  { command: ['sleep', '100000'], leave: (peer) => peer.terminate() },
+  { command: ['sleep', '99999'], leave: (peer) => peer.terminate() },
   { command: ['yes'], leave: async (peer) => {
     await peer.waitFor(CODE.stdout, { ms: 60000 });
     peer.socket.close();
@@ -49,6 +49,8 @@ for (const [how, options] of [['an http server', {}], ['its own listener', { por
         dockerSocket: container.socketPath,
         // A slot is free when its command has ended, which is after its peer has gone.
         maxSessions: 3 * AT_ONCE,
+        // A busy machine starts them slowly.
+        engineTimeout: 150000,
         ...options,
       });
     });
@@ -72,7 +74,10 @@ for (const [how, options] of [['an http server', {}], ['its own listener', { por
 
     async function settled() {
       await until('free slots', async () => await server.sessions() === 0, { ms: 60000, transcript: server.transcript });
-      await container.quiet('', { ms: 30000 });
+      await container.quiet('', { ms: 30000 }).catch((error) => {
+        error.message += `\nthe server said: ${JSON.stringify(server.events)}`;
+        throw error;
+      });
       await server.ask('collect');
     }
 

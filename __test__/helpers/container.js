@@ -12,8 +12,9 @@ const { until } = require('./deadline');
 
 // The main process reaps whatever is re-parented to it, so that an ended process is
 // gone from the list and does not stay as a zombie.
-const SHELL_MAIN = ['sh', '-c', 'trap "exit 0" TERM; while :; do sleep 100000 & wait; done'];
-const BARE_MAIN = ['/bin/sleep', '100000'];
+const MAIN_SLEEP = 'sleep 100000';
+const SHELL_MAIN = ['sh', '-c', `trap "exit 0" TERM; while :; do ${MAIN_SLEEP} & wait; done`];
+const BARE_MAIN = MAIN_SLEEP.split(' ');
 
 let made = 0;
 
@@ -58,7 +59,6 @@ class TestContainer {
       await test.remove();
       throw error;
     }
-    test.own = (await test.allProcesses()).map((one) => one.pid);
     return test;
   }
 
@@ -66,7 +66,6 @@ class TestContainer {
     this.docker = docker;
     this.container = container;
     this.socketPath = socketPath;
-    this.own = [];
   }
 
   get id() {
@@ -87,7 +86,8 @@ class TestContainer {
 
   /** What runs beside the container's own main process. */
   async processes() {
-    return (await this.allProcesses()).filter((one) => !this.own.includes(one.pid));
+    // The main process may start its sleep anew when a process that it has adopted ends.
+    return (await this.allProcesses()).filter(({ args }) => args !== MAIN_SLEEP && !args.includes(SHELL_MAIN[2]));
   }
 
   /** The processes whose command line has `text` in it. */

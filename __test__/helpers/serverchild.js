@@ -108,7 +108,7 @@ async function serve() {
   let server;
   let port;
   if (options.port === undefined) {
-    web = http.createServer();
+    web = http.createServer((request, response) => response.writeHead(404).end());
     await new Promise((resolve) => web.listen(0, '127.0.0.1', resolve));
     server = new Server({ path: '/shell', ...options, server: web });
     ({ port } = web.address());
