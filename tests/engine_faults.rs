@@ -145,8 +145,8 @@ async fn a_kept_connection_that_dies_under_a_call_is_replaced() {
     let engine = fake.engine(Duration::from_secs(10));
     engine.info().await.unwrap();
     assert_eq!(engine.container("web").await.unwrap().id, "abc");
-    assert_eq!(fake.seen().len(), 3);
-    println!("{:?}", fake.seen());
+    let inspect = "GET /v1.41/containers/web/json HTTP/1.1";
+    assert_eq!(fake.seen(), ["GET /version HTTP/1.1", inspect, inspect]);
 }
 
 #[tokio::test]
@@ -167,6 +167,24 @@ async fn another_engine_may_come_back_after_a_restart() {
     let error = engine.container("web").await.unwrap_err();
     assert_eq!(error.code(), "DEW_ENGINE_UNREACHABLE");
     fake.restart(newer).await;
+    assert_eq!(engine.info().await.unwrap().api.minor, 44);
+}
+
+/// An engine that is replaced between two calls is never seen away.
+#[tokio::test]
+async fn a_version_that_is_refused_is_asked_for_again() {
+    let mut fake = Fake::start("version", |_, _| OK);
+    let engine = fake.engine(Duration::from_secs(10));
+    engine.info().await.unwrap();
+    fake.restart(|_, line| match line {
+        "GET /version HTTP/1.1" => {
+            Reply::With("200 OK", "", r#"{"Version":"2","ApiVersion":"1.44"}"#)
+        }
+        "GET /v1.44/containers/web/json HTTP/1.1" => Reply::With("200 OK", "", r#"{"Id":"abc"}"#),
+        _ => Reply::With("400 Bad Request", "", r#"{"message":"client version 1.41 is too old"}"#),
+    })
+    .await;
+    assert_eq!(engine.container("web").await.unwrap().id, "abc");
     assert_eq!(engine.info().await.unwrap().api.minor, 44);
 }
 

@@ -22,6 +22,7 @@ use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tower_service::Service;
 
+use super::ApiVersion;
 use super::connect::{Socket, connect};
 use super::error::EngineError;
 use super::hijack::host_header;
@@ -57,16 +58,17 @@ impl Calls {
         Self { host, timeout, client }
     }
 
-    /// Makes one call, within the deadline; `what` names it in errors.
+    /// Makes one call in version `api`, within the deadline; `what` names it in errors.
     pub(super) async fn call<T, F>(
         &self,
+        api: Option<ApiVersion>,
         what: &str,
         make: impl FnOnce(Docker) -> F,
     ) -> Result<T, EngineError>
     where
         F: Future<Output = Result<T, BollardError>>,
     {
-        let docker = self.docker(self.timeout)?;
+        let docker = self.docker(api)?;
         match tokio::time::timeout(self.timeout, make(docker)).await {
             Err(_) => Err(EngineError::timed_out(&self.host, what, self.timeout)),
             Ok(Ok(value)) => Ok(value),
@@ -75,10 +77,14 @@ impl Calls {
     }
 
     /// Opens an endless answer: only its beginning has a deadline.
-    pub(super) async fn stream(&self, path: &str) -> Result<Incoming, EngineError> {
+    pub(super) async fn stream(
+        &self,
+        api: ApiVersion,
+        path: &str,
+    ) -> Result<Incoming, EngineError> {
         let unreachable = |source| EngineError::Unreachable { host: (*self.host).clone(), source };
         let request = Request::builder()
-            .uri(format!("{BASE}{path}"))
+            .uri(format!("{BASE}/v{api}{path}"))
             .header(HOST, host_header(&self.host))
             .body(Full::new(Bytes::new()))
             .map_err(|error| unreachable(io::Error::other(error)))?;
@@ -92,18 +98,18 @@ impl Calls {
         }
     }
 
-    /// bollard's client over our connections; its own deadline is not before `timeout`.
-    pub(super) fn docker(&self, timeout: Duration) -> Result<Docker, EngineError> {
+    /// bollard's client over our connections; its own deadline is not before ours.
+    fn docker(&self, api: Option<ApiVersion>) -> Result<Docker, EngineError> {
         let client = self.client.clone();
         let host = HeaderValue::from_str(&host_header(&self.host)).ok();
         let transport = move |request: BollardRequest| {
             let (client, host) = (client.clone(), host.clone());
-            async move { send(client, host, request).await }
+            async move { send(client, host, api, request).await }
         };
         Docker::connect_with_custom_transport(
             transport,
             Some(BASE),
-            timeout.as_secs() + 1,
+            self.timeout.as_secs() + 1,
             bollard::API_DEFAULT_VERSION,
         )
         .map_err(|error| self.convert("set-up", error))
@@ -137,6 +143,7 @@ impl Calls {
 async fn send(
     client: Client<Connector, Full<Bytes>>,
     host: Option<HeaderValue>,
+    api: Option<ApiVersion>,
     request: BollardRequest,
 ) -> Result<Response<Incoming>, BollardError> {
     let (mut parts, body) = request.into_parts();
@@ -144,6 +151,12 @@ async fn send(
         Ok(body) => body.to_bytes(),
         Err(error) => return Err(io::Error::other(error.to_string()).into()),
     };
+    // bollard leaves the version out of its paths (0.21.1 joins it away).
+    if let Some(api) = api {
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let versioned = format!("{BASE}/v{api}{path}").parse::<Uri>();
+        parts.uri = versioned.map_err(|error| io::Error::other(error.to_string()))?;
+    }
     if let Some(host) = host {
         parts.headers.insert(HOST, host);
     }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::ApiVersion;
 use super::calls::Calls;
 
 /// Events of ended commands. dockerd says `exec_die` and names the exec; podman says
@@ -48,6 +49,8 @@ struct Hub {
     /// Whether events are coming in.
     live: bool,
     task: Option<AbortHandle>,
+    /// The version of the API that the latest waiter's command was created with.
+    api: Option<ApiVersion>,
 }
 
 struct Waiter {
@@ -65,8 +68,15 @@ pub(super) struct Waiting {
 
 impl Events {
     /// Waits for the end of `exec` from here on. With the first waiter the subscription begins.
-    pub(super) fn wait_for(&self, calls: &Calls, exec: &str, container: &str) -> Waiting {
+    pub(super) fn wait_for(
+        &self,
+        calls: &Calls,
+        api: ApiVersion,
+        exec: &str,
+        container: &str,
+    ) -> Waiting {
         let mut hub = self.lock();
+        hub.api = Some(api);
         // Whoever comes while events are coming in may have missed its own.
         let now = News { ended: false, looks: u64::from(hub.live) };
         let (sender, mut news) = watch::channel(now);
@@ -93,7 +103,10 @@ impl Events {
     async fn subscribe(self, calls: Calls) {
         let mut backoff = FIRST_BACKOFF;
         loop {
-            if let Ok(mut body) = calls.stream(PATH).await {
+            let api = self.lock().api;
+            if let Some(api) = api
+                && let Ok(mut body) = calls.stream(api, PATH).await
+            {
                 backoff = FIRST_BACKOFF;
                 self.lock().begin();
                 let mut pending = BytesMut::new();

@@ -115,9 +115,10 @@ impl Engine {
         let permit = self.start_permit().await?;
         let info = self.shared_info().await?;
         let config = exec_config(spec, info.api);
-        let created =
-            self.call("exec create", |docker| async move {
-                docker.create_exec(container, config).await
+        let created = self
+            .call("exec create", |docker| {
+                let config = config.clone();
+                async move { docker.create_exec(container, config).await }
             })
             .await;
         let created = match created {
@@ -261,7 +262,7 @@ impl Exec {
         let _permit = lock(&self.shared.permit).take();
         let engine = &self.shared.engine;
         let options = engine.options();
-        let path = format!("/v{}/exec/{}/start", self.shared.info.api, self.id());
+        let path = format!("/v{}/exec/{}/start", engine.shared_info().await?.api, self.id());
         // Not the exec's own Tty: dockerd frames output exactly if this says false.
         let body = r#"{"Detach":false,"Tty":false}"#.to_owned();
         let start = hijack(engine.host(), options.connect_timeout, &path, body);
@@ -312,7 +313,12 @@ impl Exec {
     /// seconds to say it of a command whose output is still held by a child.
     pub async fn exited(&self) {
         let shared = &self.shared.engine.shared;
-        let mut waiting = shared.events.wait_for(&shared.calls, self.id(), self.container_id());
+        let mut waiting = shared.events.wait_for(
+            &shared.calls,
+            self.shared.info.api,
+            self.id(),
+            self.container_id(),
+        );
         loop {
             if waiting.news().await.ended {
                 return;

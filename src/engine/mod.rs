@@ -210,7 +210,9 @@ impl Engine {
         if let Some(info) = &*self.cached_info() {
             return Ok(Arc::clone(info));
         }
-        let version = self.call("version", |docker| async move { docker.version().await }).await?;
+        let asked =
+            self.shared.calls.call(None, "version", |docker| async move { docker.version().await });
+        let version = asked.await?;
         let Some(theirs) = version.api_version.as_deref().and_then(ApiVersion::parse) else {
             return Err(EngineError::Protocol {
                 host: self.host().clone(),
@@ -260,25 +262,34 @@ impl Engine {
         })
     }
 
-    /// Makes a typed call; a failed connection makes the engine's version unknown.
+    /// Makes a typed call in the engine's version of the API.
     async fn call<T, F>(
         &self,
         what: &str,
-        make: impl FnOnce(bollard::Docker) -> F,
+        make: impl Fn(bollard::Docker) -> F,
     ) -> Result<T, EngineError>
     where
         F: Future<Output = Result<T, bollard::errors::Error>>,
     {
-        let result = self.shared.calls.call(what, make).await;
-        self.note(&result);
-        result
+        let api = self.shared_info().await?.api;
+        let result = self.shared.calls.call(Some(api), what, &make).await;
+        if !self.note(&result) {
+            return result;
+        }
+        let api = self.shared_info().await?.api;
+        self.shared.calls.call(Some(api), what, make).await
     }
 
-    /// Forgets the engine's version when it was away: another one may come back.
-    fn note<T>(&self, result: &Result<T, EngineError>) {
-        if let Err(EngineError::Unreachable { .. }) = result {
+    /// Forgets the engine's version when another engine may have come in its place:
+    /// when it was away, and when it refuses our version. True for the latter: the call
+    /// was not made, and may be made again.
+    fn note<T>(&self, result: &Result<T, EngineError>) -> bool {
+        let other_version = matches!(result, Err(EngineError::Refused { status: 400, message })
+            if message.contains("client version"));
+        if other_version || matches!(result, Err(EngineError::Unreachable { .. })) {
             *self.cached_info() = None;
         }
+        other_version
     }
 
     /// A place among the commands that are being started.

@@ -70,15 +70,15 @@ impl Exec {
     async fn resize_now(&self, size: TerminalSize) -> Result<(), EngineError> {
         let mut waits = RETRIES.iter();
         loop {
-            let query =
-                ResizeExecOptionsBuilder::default().h(size.rows.into()).w(size.cols.into()).build();
-            let resized =
-                self.shared
-                    .engine
-                    .call("exec resize", |docker| async move {
-                        docker.resize_exec(self.id(), query).await
-                    })
-                    .await;
+            let resized = self
+                .shared
+                .engine
+                .call("exec resize", |docker| async move {
+                    let query = ResizeExecOptionsBuilder::default();
+                    let query = query.h(size.rows.into()).w(size.cols.into()).build();
+                    docker.resize_exec(self.id(), query).await
+                })
+                .await;
             let error = match resized {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
