@@ -25,4 +25,5 @@ pub mod session;
 pub mod transport;
 
 #[cfg(feature = "node")]
+#[cfg_attr(test, allow(dead_code, reason = "functions are registered with Node outside of tests"))]
 mod node;

@@ -171,7 +171,7 @@ impl Server {
             return Err(ServerError::NotRunning { container });
         }
         if shared.options.on_disconnect == OnDisconnect::Kill {
-            let is_dead = |marker: &Marker| !marker.server().is_alive();
+            let is_dead = |marker: &Marker| marker.server().is_dead();
             let grace = shared.options.kill_grace;
             // What cannot be reaped is no reason not to serve.
             let _ = shared.engine.reap(&container.id, is_dead, grace).await;

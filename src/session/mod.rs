@@ -15,17 +15,12 @@ use tokio::{sync::oneshot, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    engine::{
-        Engine, EngineError, Exec, ExecSpec, ExecStream, ExecTarget, Left, Marker, TerminalSize,
-    },
+    engine::{Engine, EngineError, Exec, ExecSpec, ExecStream, Left, Marker, TerminalSize},
     protocol::{ExecRequest, ServerMessage},
     transport::{Peer, PeerReceiver, PeerSender, TransportError, close_code},
 };
 use flow::Flow;
 use pump::{OutputError, PeerEnd};
-
-/// How long a command that was asked to start, and is to be ended, may take to do so.
-const START_WAIT: Duration = Duration::from_secs(10);
 
 /// What happens to the command when its peer goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,13 +113,12 @@ type Opening = Pin<Box<dyn Future<Output = Result<(Exec, ExecStream), EngineErro
 
 /// What is still to be done when a session is over for its peer: see [`Aftermath::finish`].
 pub struct Aftermath {
-    engine: Engine,
     receiver: PeerReceiver,
     close_timeout: Duration,
     /// Whether the peer is there and has been sent a close frame.
     closing: bool,
-    /// The processes to end: the marker, the grace, and the exec or what becomes one.
-    kill: Option<(Marker, Duration, Doomed)>,
+    /// The processes to end: the grace, and the exec or what becomes one.
+    kill: Option<(Duration, Doomed)>,
 }
 
 enum Doomed {
@@ -147,7 +141,7 @@ impl Aftermath {
             }
         };
         let end = async {
-            let Some((marker, grace, doomed)) = self.kill else {
+            let Some((grace, doomed)) = self.kill else {
                 return Ok(());
             };
             let exec = match doomed {
@@ -158,21 +152,14 @@ impl Aftermath {
                     Err(_) => return Ok(()),
                 },
             };
-            end_processes(&self.engine, &exec, marker, grace).await
+            end_processes(&exec, grace).await
         };
         tokio::join!(drain, end).1
     }
 }
 
-async fn end_processes(
-    engine: &Engine,
-    exec: &Exec,
-    marker: Marker,
-    grace: Duration,
-) -> Result<(), Leftover> {
-    let pid = timeout(START_WAIT, pump::first_process(exec)).await.ok().flatten();
-    let target = ExecTarget { container: exec.container_id().to_owned(), marker, pid, user: None };
-    match engine.end_processes(&target, grace).await?.left {
+async fn end_processes(exec: &Exec, grace: Duration) -> Result<(), Leftover> {
+    match exec.end_processes(grace).await?.left {
         Left::Nothing => Ok(()),
         Left::Processes(count) => Err(Leftover::Processes(count)),
         Left::Unknown(why) => Err(Leftover::Unknown(why)),
@@ -192,13 +179,12 @@ pub async fn run(
     let end = join(&engine, &mut sender, &mut receiver, &options, &cancel, &mut doomed).await;
     let last_words = timeout(options.close_timeout, say_why(&mut sender, &end)).await;
     let unfinished = !matches!(end, SessionEnd::Exited(_));
-    let kill = options.marker.zip(doomed).filter(|_| unfinished);
+    let kill = doomed.filter(|_| unfinished && options.marker.is_some());
     let aftermath = Aftermath {
-        engine,
         receiver,
         close_timeout: options.close_timeout,
         closing: matches!(last_words, Ok(Ok(()))) && !matches!(end, SessionEnd::PeerGone),
-        kill: kill.map(|(marker, doomed)| (marker, options.kill_grace, doomed)),
+        kill: kill.map(|doomed| (options.kill_grace, doomed)),
     };
     (end, aftermath)
 }

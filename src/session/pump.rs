@@ -262,20 +262,6 @@ pub(super) async fn exit_code(exec: &Exec) -> Result<u8, EngineError> {
     }
 }
 
-/// The command's first process, once there is one: an engine answers a start before that, and
-/// until then there is nothing to end. `None` if there is none (any more), or nobody knows.
-pub(super) async fn first_process(exec: &Exec) -> Option<u32> {
-    let (mut wait, longest) = EXIT_WAIT;
-    loop {
-        let state = exec.state().await.ok()?;
-        if state.pid.is_some() || state.exit_code.is_some() {
-            return state.pid;
-        }
-        sleep(wait).await;
-        wait = (wait * 2).min(longest);
-    }
-}
-
 /// Exit codes are 0 to 255 on every system that runs containers; the engine's type is wider.
 fn exit_byte(exit_code: i64) -> u8 {
     exit_code.to_le_bytes()[0]
