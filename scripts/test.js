@@ -8,7 +8,7 @@
 
 const fs = require('fs');
 const path = require('path');
-const { openEngine, runCommand } = require('./engine');
+const { ensureImage, openEngine, runCommand, startPrivatePodman } = require('./engine');
 const { setup, asProgram, ROOT, RUNTIMES } = require('./setup');
 
 /** A step that takes longer than this hangs. */
@@ -19,12 +19,14 @@ const runtime = (...names) => path.join(RUNTIMES, 'node_modules', ...names);
 const mocha = (node) => [node, at('node_modules/mocha/bin/mocha.js')];
 const TESTS = '__test__/**/*.test.js';
 const smoke = () => (fs.existsSync(at('__test__/smoke.js')) ? null : 'there is no __test__/smoke.js');
+const root = () => (process.platform === 'linux' && process.getuid() === 0 ? null : 'a podman of its own needs Linux and root');
 const linux = () => (process.platform === 'linux' && process.arch === 'x64' ? null : 'this runtime is fetched on Linux, x64, only');
 
 /** The steps in order: a name, the command, the files that it is given, and `unless()`, which says why it
- * cannot run here. */
+ * cannot run here; with `podman`, a podman service of its own is the engine. */
 const STEPS = [
   { name: 'cargo', command: ['cargo', 'test', '--all-features'] },
+  { name: 'podman', command: ['cargo', 'test', '--all-features', '--test', 'engine', '--test', 'processes', '--test', 'session'], podman: true, unless: root },
   { name: 'types', command: [process.execPath, at('node_modules/typescript/bin/tsc'), '--noEmit', '-p', '__test__/types'] },
   { name: 'mocha', command: mocha(process.execPath), files: TESTS },
   { name: 'node22', command: mocha(runtime('node22/bin/node')), files: TESTS, unless: linux },
@@ -51,7 +53,7 @@ function parse(args) {
 }
 
 /** Runs one step and resolves to what the summary says of it. */
-async function runStep(engine, { name, command, files, unless }, rest) {
+async function runStep(engine, { name, command, files, unless, podman }, rest) {
   const why = unless && unless();
   if (why) {
     console.log(`\n== ${name}: not run: ${why}`);
@@ -62,7 +64,10 @@ async function runStep(engine, { name, command, files, unless }, rest) {
   const words = [...command, ...(files && !named ? [files] : []), ...rest];
   console.log(`\n== ${name}: ${words.join(' ').replaceAll(`${ROOT}/`, '')}`);
   const began = Date.now();
-  const status = await runCommand(engine, words, { cwd: ROOT, timeout: STEP_MS, env: { CARGO_PROFILE_DEV_DEBUG: '0' } });
+  const own = podman && await startPrivatePodman();
+  if (own) await ensureImage(own);
+  const status = await runCommand(own || engine, words, { cwd: ROOT, timeout: STEP_MS, env: { CARGO_PROFILE_DEV_DEBUG: '0' } });
+  if (own) await own.stop();
   const time = `${((Date.now() - began) / 1000).toFixed(1)} s`;
   return status === 0 ? { name, outcome: 'passed', why: time } : { name, outcome: 'failed', why: `status ${status}, ${time}` };
 }
