@@ -123,7 +123,8 @@ describe('the end of a peer', () => {
           peer.terminate();
         }));
         await until('free slots', () => server.sessions.length === 0, { ms: 50000 });
-        // Whatever still runs now was given up by the server: its slot is free.
+        // Its promise says that every command has ended, also one whose start was under way.
+        await within('close()', server.close(), { ms: 50000, transcript: errors });
         await stays('nothing left', async () => (await container.running(mark)).length === 0, 2000, { transcript: errors });
       });
     }

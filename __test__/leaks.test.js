@@ -47,8 +47,8 @@ for (const [how, options] of [['an http server', {}], ['its own listener', { por
         implementation: 'ours',
         containerId: container.id,
         dockerSocket: container.socketPath,
-        // A slot is free when its command has ended, which is after its peer has gone.
-        maxSessions: 3 * AT_ONCE,
+        // The server may notice that a peer has gone after the next one has come.
+        maxSessions: 2 * AT_ONCE,
         // A busy machine starts them slowly.
         engineTimeout: 150000,
         ...options,

@@ -94,7 +94,7 @@ async function until(what, condition, { ms = DEFAULT_MS, transcript } = {}) {
 async function stays(what, condition, ms, { transcript } = {}) {
   const end = Date.now() + ms;
   while (Date.now() < end) {
-    if (!await condition()) throw new Error(`no longer: ${what}${transcript ? `\n${transcript}` : ''}`);
+    if (!await condition()) throw new Error([`no longer: ${what}`, ...[].concat(transcript ?? [])].join('\n'));
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
