@@ -96,6 +96,9 @@ impl ServerOptions {
         if self.max_handshakes == 0 {
             return bad("the limit of handshakes must be at least 1");
         }
+        if self.engine_timeout.is_zero() {
+            return bad("the engine's timeout must not be zero");
+        }
         Ok(self.engine_options().validate()?)
     }
 
