@@ -173,6 +173,25 @@ async fn s35_a_reader_that_starts_late_gets_every_byte_and_the_exit_code() {
     assert_eq!((done.stdout.len(), done.exit_code), (bytes, Some(3)), "{:?}", done.error);
 }
 
+/// The command has long ended and all is said; what the peer has not read yet waits in the
+/// system's buffers, and must survive that it still has something to say.
+#[tokio::test]
+async fn s35_a_peer_that_stalls_for_longer_than_the_close_timeout_loses_nothing() {
+    let short = Duration::from_millis(50);
+    let mut bed = Bed::with(|options| ServerOptions { close_timeout: short, ..options }).await;
+    let bytes = (2 << 20) + 300_000;
+    let script = format!("head -c {bytes} /dev/zero; exit 3");
+    let session = bed.run(false, &["sh", "-c", &script]).await;
+    assert!(matches!(bed.event().await, ServerEvent::SessionAdded { .. }));
+    assert!(matches!(bed.event().await, ServerEvent::SessionRemoved { .. }));
+    tokio::time::sleep(short * 10).await; // the stall
+    session.client.pause();
+    tokio::time::sleep(short).await; // it arrives
+    session.client.resume();
+    let done = session.finish().await;
+    assert_eq!((done.stdout.len(), done.exit_code), (bytes, Some(3)), "{:?}", done.error);
+}
+
 /// What is on its way is bounded by the queues of both ends and the sockets between them: a few
 /// MiB where systems let sockets grow that large.
 #[tokio::test]

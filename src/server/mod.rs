@@ -294,7 +294,7 @@ impl Server {
         if let SessionEnd::Failed(source) = end {
             self.tell(ServerEvent::Error(ServerError::Session { id, source }));
         }
-        if let Err(source) = aftermath.finish().await {
+        if let Err(source) = aftermath.finish(shared.stop.clone()).await {
             self.tell(ServerEvent::Error(ServerError::Leftover { id, source }));
         }
     }

@@ -22,6 +22,10 @@ use crate::{
 use flow::Flow;
 use pump::{OutputError, PeerEnd};
 
+/// How long a peer may take to read the end of the output, which waits in the system's buffers
+/// by then. Were the connection dropped before, whatever the peer sends would take it away.
+const OUTPUT_LINGER: Duration = Duration::from_secs(60);
+
 /// What happens to the command when its peer goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnDisconnect {
@@ -115,8 +119,8 @@ type Opening = Pin<Box<dyn Future<Output = Result<(Exec, ExecStream), EngineErro
 pub struct Aftermath {
     receiver: PeerReceiver,
     close_timeout: Duration,
-    /// Whether the peer is there and has been sent a close frame.
-    closing: bool,
+    /// How long the peer's own close is waited for; `None` if the peer is gone or was not told.
+    linger: Option<Duration>,
     /// The processes to end: the grace, and the exec or what becomes one.
     kill: Option<(Duration, Doomed)>,
 }
@@ -128,17 +132,21 @@ enum Doomed {
 
 impl Aftermath {
     /// Waits for the peer's own close, and ends the command's processes where that is called
-    /// for. Takes at most the session's close timeout, and the grace with the engine's
-    /// timeouts, side by side.
+    /// for, side by side. A peer that has the end of a command's output still to read gets a
+    /// minute for it, or the close timeout once `hurry` is cancelled; the processes get their
+    /// grace with the engine's timeouts.
     ///
     /// # Errors
     ///
     /// Says what may be left of the command.
-    pub async fn finish(mut self) -> Result<(), Leftover> {
+    pub async fn finish(mut self, hurry: CancellationToken) -> Result<(), Leftover> {
         let drain = async {
-            if self.closing {
-                self.receiver.drain(self.close_timeout).await;
+            let Some(linger) = self.linger else { return };
+            tokio::select! {
+                () = self.receiver.drain(linger) => return,
+                () = hurry.cancelled() => {}
             }
+            self.receiver.drain(linger.min(self.close_timeout)).await;
         };
         let end = async {
             let Some((grace, doomed)) = self.kill else {
@@ -180,10 +188,15 @@ pub async fn run(
     let last_words = timeout(options.close_timeout, say_why(&mut sender, &end)).await;
     let unfinished = !matches!(end, SessionEnd::Exited(_));
     let kill = doomed.filter(|_| unfinished && options.marker.is_some());
+    let linger = match end {
+        SessionEnd::Exited(_) => Some(OUTPUT_LINGER.max(options.close_timeout)),
+        SessionEnd::PeerGone => None,
+        _ => Some(options.close_timeout),
+    };
     let aftermath = Aftermath {
         receiver,
         close_timeout: options.close_timeout,
-        closing: matches!(last_words, Ok(Ok(()))) && !matches!(end, SessionEnd::PeerGone),
+        linger: linger.filter(|_| matches!(last_words, Ok(Ok(())))),
         kill: kill.map(|doomed| (options.kill_grace, doomed)),
     };
     (end, aftermath)
