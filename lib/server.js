@@ -57,7 +57,7 @@ class DockerServer extends EventEmitter {
     if (!this.server) return;
     this.#stopServing = serveUpgrades(this.server, this.options.path, {
       open: (request, socket, head) => this.#open(request, socket, head),
-      refuse: (request, socket) => this.#refuse(request, socket),
+      refusal: (request, socket) => this.#native.refusal(describe(request, socket)),
     });
   }
 
@@ -168,10 +168,6 @@ class DockerServer extends EventEmitter {
       if (error !== null) this.#failed(error);
       else if (session !== null) this.#added(session);
     });
-  }
-
-  #refuse(request, socket) {
-    answer(socket, this.#native.refusal(describe(request, socket)));
   }
 }
 

@@ -27,8 +27,8 @@ const gone = new WeakSet();
  * @property {(request: import('node:http').IncomingMessage,
  *   socket: import('node:stream').Duplex, head: Buffer) => void} open
  * @property {(request: import('node:http').IncomingMessage,
- *   socket: import('node:stream').Duplex) => void} refuse Answers a request for a path that
- *   nobody serves.
+ *   socket: import('node:stream').Duplex) => Buffer | null} refusal The whole HTTP response to a
+ *   request that becomes no session: its path is served by nobody, or it asks for no WebSocket.
  */
 function serveUpgrades(http, path, route) {
   let router = routers.get(http);
@@ -78,11 +78,12 @@ class UpgradeRouter {
     const own = Object.hasOwn(this.#http, 'emit');
     const inner = this.#http.emit;
     const outer = function emit(name, ...rest) {
-      if (name === 'upgrade' && router.#open(...rest)) {
+      if (name === 'upgrade' && !gone.has(rest[1]) && router.#open(...rest)) {
         if (!router.#isAlone()) Reflect.apply(inner, this, [name, rest[0], closedSocket(), NOTHING]);
         return true;
       }
-      return Reflect.apply(inner, this, [name, ...rest]);
+      const heard = Reflect.apply(inner, this, [name, ...rest]);
+      return name === 'request' && !heard ? router.#answerPlain(...rest) : heard;
     };
     this.#http.emit = outer;
     this.#emit = { inner, outer, own };
@@ -103,11 +104,26 @@ class UpgradeRouter {
   }
 
   #open(request, socket, head) {
-    const query = request.url.indexOf('?');
-    const route = this.#routes.get(query < 0 ? request.url : request.url.slice(0, query));
+    const route = this.#routes.get(pathOf(request));
     if (route === undefined) return false;
     route.open(request, socket, head);
     return true;
+  }
+
+  /** A request without an upgrade that nobody answers would be left open for ever. */
+  #answerPlain(request, response) {
+    const refusal = this.#refusal(request, request.socket);
+    if (refusal === null) return false;
+    const [head, body] = refusal.toString().split('\r\n\r\n');
+    const [status, ...headers] = head.split('\r\n');
+    const split = headers.flatMap((line) => line.split(/: (.*)/, 2));
+    response.writeHead(Number(status.split(' ')[1]), split).end(body);
+    return true;
+  }
+
+  #refusal(request, socket) {
+    const [first] = this.#routes.values();
+    return (this.#routes.get(pathOf(request)) ?? first)?.refusal(request, socket) ?? null;
   }
 
   #onUpgrade = Object.assign((request, socket, head) => {
@@ -116,9 +132,14 @@ class UpgradeRouter {
     if (this.#open(request, socket, head)) return;
     // A path that is not ours is for the others. If there are only our own, the last answers.
     if (!this.#isAlone() || this.#http.listeners('upgrade').at(-1) !== this.#onUpgrade) return;
-    const [route] = this.#routes.values();
-    route.refuse(request, socket);
+    answer(socket, this.#refusal(request, socket));
   }, { [OURS]: true });
+}
+
+/** The path of a request, without its query. */
+function pathOf({ url }) {
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
 }
 
 /** What those get who look on: whatever they do with it reaches nobody. */
