@@ -5,7 +5,7 @@ mod resize;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bollard::models::ExecConfig;
@@ -87,6 +87,8 @@ struct Shared {
     marker: Option<Marker>,
     /// Its first process, once the engine has named it; else 0.
     pid: AtomicU32,
+    /// The container's whole id, once the engine has said it.
+    container_id: OnceLock<String>,
     /// Given back once the command has started, or is known never to.
     permit: Mutex<Option<OwnedSemaphorePermit>>,
     started: AtomicBool,
@@ -141,6 +143,7 @@ impl Engine {
                 user: spec.user.clone(),
                 marker: spec.marker.clone(),
                 pid: AtomicU32::new(0),
+                container_id: OnceLock::new(),
                 permit: Mutex::new(Some(permit)),
                 started: AtomicBool::new(false),
                 sizes: Sizes::default(),
@@ -302,6 +305,9 @@ impl Exec {
         if let Some(pid) = pid {
             self.shared.pid.store(pid, Ordering::Relaxed);
         }
+        if let Some(id) = inspected.container_id {
+            let _ = self.shared.container_id.set(id);
+        }
         Ok(ExecState { running, exit_code: inspected.exit_code.filter(|_| over), pid })
     }
 
@@ -333,7 +339,12 @@ impl Exec {
     /// What [`Engine::end_processes`] needs to know; `None` without a marker.
     pub fn target(&self) -> Option<ExecTarget> {
         Some(ExecTarget {
-            container: self.container_id().to_owned(),
+            container: self
+                .shared
+                .container_id
+                .get()
+                .map_or(self.container_id(), |id| id)
+                .to_owned(),
             marker: self.shared.marker.clone()?,
             pid: Some(self.shared.pid.load(Ordering::Relaxed)).filter(|&pid| pid != 0),
             user: self.shared.user.clone(),
@@ -357,7 +368,12 @@ impl Exec {
         let mut wait = START_POLL;
         loop {
             match self.state().await {
-                Ok(state) if state.running && state.pid.is_none() && Instant::now() < deadline => {
+                // dockerd says 101 to a start before it knows of it itself.
+                Ok(state)
+                    if state.pid.is_none()
+                        && state.exit_code.is_none()
+                        && Instant::now() < deadline =>
+                {
                     tokio::time::sleep(wait).await;
                     wait = LONGEST_START_POLL.min(wait * 2);
                 }

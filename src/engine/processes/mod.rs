@@ -28,7 +28,8 @@ use tree::Process;
 /// A command whose processes are to be ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecTarget {
-    /// The container that it runs in.
+    /// The container that it runs in; only by its whole id are processes recognised that do not
+    /// carry the marker.
     pub container: String,
     /// What its environment carries.
     pub marker: Marker,
@@ -228,7 +229,13 @@ async fn end_on_host(
             && process.marker.is_none()
             && host::is_in_container(process.pid, &target.container)
     };
+    // The command itself, also while it is still the runtime that is about to become it, or
+    // after it has become something with a clean environment.
+    let leads = |process: &Process| {
+        Some(process.pid) == target.pid && host::is_in_container(process.pid, &target.container)
+    };
+    let ours = |process: &Process| is_root(process) || leads(process) || stayed(process);
     let mut host = host::Host::default();
-    let report = end(&mut host, |process| is_root(process) || stayed(process), grace).await?;
+    let report = end(&mut host, ours, grace).await?;
     Ok((report.by == EndedBy::Host && !host.denied).then_some(report))
 }
