@@ -241,11 +241,11 @@ export interface NativeHandshake {
 
 /** What a server tells. */
 export interface NativeServerEvent {
-  /** `added`, `removed` or `error`. */
+  /** `added`, `removed`, `settled` (no process is left of it) or `error`. */
   name: string
   /** The new session, for `added`. */
   session?: NativeSession
-  /** The session that is over, for `removed`. */
+  /** The session that is over, for `removed` and `settled`. */
   id?: number
   /** What failed, for `error`. */
   error?: NativeFailure

@@ -39,6 +39,8 @@ class DockerServer extends EventEmitter {
   #executing = null;
   #closing = null;
   #held = false;
+  // Sessions whose commands may run still, beyond the end of the session.
+  #unsettled = new Set();
 
   constructor(options) {
     super();
@@ -119,12 +121,14 @@ class DockerServer extends EventEmitter {
   #onEvent({ name, session, id, error }) {
     if (name === 'added') this.#added(session);
     else if (name === 'removed') this.#removed(id);
+    else if (name === 'settled') this.#settled(id);
     else if (name === 'error') this.#failed(fromNative(error));
   }
 
   #added(info) {
     const session = new Session(info, (id) => this.#native.closeSession(id));
     this.sessions.push(session);
+    this.#unsettled.add(info.id);
     this.#updateHold();
     this.emit('session', session);
     this.emit('session added', this.sessions.length);
@@ -134,8 +138,12 @@ class DockerServer extends EventEmitter {
     const index = this.sessions.findIndex((session) => session.id === id);
     if (index < 0) return;
     this.sessions.splice(index, 1);
-    this.#updateHold();
     this.emit('session removed', this.sessions.length);
+  }
+
+  #settled(id) {
+    this.#unsettled.delete(id);
+    this.#updateHold();
   }
 
   /** What concerns one session must not end a process that does not listen for it. */
@@ -143,9 +151,12 @@ class DockerServer extends EventEmitter {
     if (this.listenerCount('error') > 0) this.emit('error', error);
   }
 
-  /** A listener or an open session keeps the process, and this object, alive. */
+  /**
+   * A listener, or a session whose processes may run still, keeps the process and this object
+   * alive: whoever exits before they were ended leaves them in the container.
+   */
   #updateHold() {
-    const holds = this.#address !== null || this.sessions.length > 0;
+    const holds = this.#address !== null || this.#unsettled.size > 0;
     if (holds === this.#held) return;
     this.#held = holds;
     if (holds) this.#native.hold(() => this);

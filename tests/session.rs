@@ -49,8 +49,15 @@ impl Bed {
         Session { client: Client::connect(options, tell).await.unwrap(), events }
     }
 
+    /// The next event, but for those that come whenever the processes of a session have ended.
     async fn event(&mut self) -> ServerEvent {
-        timeout(DEADLINE, self.events.recv()).await.expect("no event came").unwrap()
+        loop {
+            let event = timeout(DEADLINE, self.events.recv()).await.expect("no event came");
+            match event.unwrap() {
+                ServerEvent::SessionSettled { .. } => {}
+                event => return event,
+            }
+        }
     }
 
     /// Waits until no process but the container's own is left in it.

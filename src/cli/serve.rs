@@ -75,6 +75,7 @@ fn report(event: ServerEvent) {
         ServerEvent::SessionRemoved { id, count } => {
             eprintln!("dew: session {id} ended, {count} open");
         }
+        ServerEvent::SessionSettled { .. } => {}
         ServerEvent::Error(error) => eprintln!("dew: {}", Failure::new(&error, error.code())),
     }
 }

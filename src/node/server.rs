@@ -24,11 +24,11 @@ use crate::server::{
 /// What a server tells.
 #[napi(object, object_from_js = false)]
 pub struct NativeServerEvent {
-    /// `added`, `removed` or `error`.
+    /// `added`, `removed`, `settled` (no process is left of it) or `error`.
     pub name: &'static str,
     /// The new session, for `added`.
     pub session: Option<NativeSession>,
-    /// The session that is over, for `removed`.
+    /// The session that is over, for `removed` and `settled`.
     pub id: Option<f64>,
     /// What failed, for `error`.
     pub error: Option<NativeFailure>,
@@ -90,6 +90,10 @@ impl From<ServerEvent> for NativeServerEvent {
             }
             ServerEvent::SessionRemoved { id, .. } => {
                 told.name = "removed";
+                told.id = Some(number(id));
+            }
+            ServerEvent::SessionSettled { id } => {
+                told.name = "settled";
                 told.id = Some(number(id));
             }
             ServerEvent::Error(error) => told.error = Some(failure(&error)),

@@ -110,6 +110,12 @@ pub enum ServerEvent {
         /// Sessions now.
         count: usize,
     },
+    /// The processes of a session that is over were ended, or are left as they are: nothing more
+    /// happens for it. Whoever exits before that leaves them running.
+    SessionSettled {
+        /// The session.
+        id: u64,
+    },
     /// Something failed that concerns one session; the server goes on.
     Error(ServerError),
 }
@@ -297,6 +303,7 @@ impl Server {
         if let Err(source) = aftermath.finish(shared.stop.clone()).await {
             self.tell(ServerEvent::Error(ServerError::Leftover { id, source }));
         }
+        self.tell(ServerEvent::SessionSettled { id });
     }
 
     fn tell(&self, event: ServerEvent) {
