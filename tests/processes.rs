@@ -177,6 +177,38 @@ async fn a_command_that_is_just_starting_is_ended() {
     }
 }
 
+/// Between the engine's 101 and the command there are moments when the engine knows of no process,
+/// and when the process is still the runtime, which does not carry the marker.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_commands_that_are_just_starting_are_ended() {
+    let container = TestContainer::start();
+    let engine = engine_with(true);
+    let ending = (0..40).map(|_| {
+        let (engine, id) = (engine.clone(), container.id.clone());
+        tokio::spawn(async move {
+            let spec = ExecSpec { marker: Some(marker()), ..spec(&["sleep", "4242"]) };
+            let exec = engine.create_exec(&id, &spec).await.unwrap();
+            drop(exec.start().await.unwrap());
+            exec.end_processes(GRACE).await.unwrap()
+        })
+    });
+    for ended in ending.collect::<Vec<_>>() {
+        assert_eq!(ended.await.unwrap().left, Left::Nothing);
+    }
+    assert_eq!(container.processes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_command_with_a_clean_environment_is_ended() {
+    let container = TestContainer::start();
+    let engine = engine_with(true);
+    let spec = ExecSpec { marker: Some(marker()), ..spec(&["sh", "-c", "exec env -i sleep 4242"]) };
+    let (exec, _stream) = start(&engine, &container, spec, 1).await;
+    let report = exec.end_processes(GRACE).await.unwrap();
+    assert_eq!((report.ended, report.left), (1, Left::Nothing));
+    assert_eq!(container.processes(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn what_is_over_or_was_never_started_is_no_work() {
     let container = TestContainer::start();

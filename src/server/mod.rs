@@ -282,7 +282,8 @@ impl Server {
                 let error = ServerError::NoRandom(source);
                 turn_away(peer, &error.to_string(), options.close_timeout).await;
                 self.tell(ServerEvent::SessionRemoved { id, count: slot.free() });
-                return self.tell(ServerEvent::Error(error));
+                self.tell(ServerEvent::Error(error));
+                return self.tell(ServerEvent::SessionSettled { id });
             }
         };
         let session = SessionOptions {
