@@ -10,7 +10,7 @@ const crypto = require('node:crypto');
 
 const { startClient } = require('./helpers/clientchild');
 const { useContainer } = require('./helpers/container');
-const { stall, within } = require('./helpers/deadline');
+const { stall, timed, within } = require('./helpers/deadline');
 const { rssMiB } = require('./helpers/procs');
 const { ServerChild } = require('./helpers/serverchild');
 const { Peer, CODE } = require('./helpers/wire');
@@ -165,12 +165,14 @@ describe('bulk', function bulk() {
     });
   }));
 
-  it('100 MiB out past a stall of 5 s, byte-identical', () => receive(100 * MIB, async (peer) => {
-    await peer.waitFor(CODE.stdout);
-    peer.socket.pause();
-    await stall(5000);
-    peer.socket.resume();
-  }));
+  it('100 MiB out past a stall of 5 s, byte-identical', async () => {
+    const { ms } = await timed(() => receive(100 * MIB, (peer) => peer.socket.once('message', async () => {
+      peer.socket.pause();
+      await stall(5000);
+      peer.socket.resume();
+    })));
+    assert.ok(ms > 5000, `nothing was stalled: ${ms} ms`);
+  });
 
   it('32 MiB in for a command that stalls first, byte-identical', async () => {
     const grown = watchMemory(server.pid);

@@ -114,6 +114,7 @@ describe(`defects that end the server process (${implementation})`, () => {
         const own = await TestContainer.start({ socketPath: engine.socketPath });
         const scene = await scenes.start({ implementation, container: own });
         const peer = await scene.peer({ command: 'cat' });
+        await peer.waitFor(CODE.resume);
         peer.stdin('running');
         await peer.sees('running');
         await engine.kill(signal);

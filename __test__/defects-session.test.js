@@ -11,8 +11,8 @@ const { TestContainer, uniqueSleep, useContainer } = require('./helpers/containe
 const { until, stays, within } = require('./helpers/deadline');
 const { pairing, subject } = require('./helpers/implementations');
 const { useScene } = require('./helpers/scene');
-const { RawConnection } = require('./helpers/tcp');
-const { CODE } = require('./helpers/wire');
+const { RawConnection, frame, OPCODE } = require('./helpers/tcp');
+const { CODE, refusal, withQuery } = require('./helpers/wire');
 
 const implementation = subject();
 
@@ -127,11 +127,17 @@ describe(`defects in the life of a session (${implementation})`, () => {
   });
 
   it('defect 14: stdin that comes before the command runs is not lost', async () => {
-    const peer = await scene.peer({ command: 'cat' });
-    peer.stdin('early');
-    peer.end();
-    assert.equal(await peer.exit({ ms: 8000 }), 0);
-    assert.equal(peer.stdout, 'early');
+    const { port, path } = await scene.serve();
+    const connection = await RawConnection.connect(port);
+    scene.onEnd(() => connection.destroy());
+    // All in one packet: the input is there before the engine can have been asked.
+    connection.write(Buffer.concat([
+      Buffer.from(RawConnection.request(withQuery(path, { command: 'cat' }))),
+      frame(OPCODE.binary, '\0early'), frame(OPCODE.binary, Buffer.from([CODE.end])),
+    ]));
+    const stopped = await connection.message(CODE.stopped, { ms: 8000 });
+    assert.equal(stopped.payload[1], 0);
+    assert.equal((await connection.message(CODE.stdout)).payload.toString(), '\x01early');
   });
 
   it('defect 17: a peer that no longer answers loses its slot', async () => {
@@ -170,7 +176,6 @@ describe(`defects in the life of a session (${implementation})`, () => {
   });
 
   it('defect 23: an Origin that is not among `origins` is refused before the session', async () => {
-    const { refusal } = require('./helpers/wire');
     const { url, server } = await scene.serve({ origins: ['https://console.example'] });
     const { status } = await refusal(url, { ws: { origin: 'https://elsewhere.example' } });
     assert.equal(status, 403);
