@@ -132,6 +132,20 @@ describe('limits', () => {
       });
     }
 
+    it('a peer that does not answer a close is cut off after closeTimeout when the server closes', async () => {
+      const { server, port, path } = await scene.serve({ closeTimeout: 300 });
+      const [ended, open] = [await connect(port), await connect(port)];
+      await ended.upgrade(path, { command: 'true' });
+      await ended.message(CODE.stopped);
+      await open.upgrade(path, { command: 'cat' });
+      await open.message(CODE.resume);
+      const { ms } = await timed(() => within('close()', server.close()));
+      for (const connection of [ended, open]) {
+        await within('end of the connection', connection.gone, { ms: 1000, transcript: connection.transcript });
+      }
+      assert.ok(ms > 250, `cut off after ${ms} ms`);
+    });
+
     it('a request that comes one byte at a time does not last longer', async () => {
       const { port, url } = await listening({ handshakeTimeout: 500 });
       const connection = await connect(port);

@@ -180,7 +180,7 @@ for (const [how, options] of [['an http server', {}], ['its own listener', { por
         .map((one) => one.payload.subarray(1).toString()).join('');
       assert.equal(stdout, 'fragments and text é');
       assert.ok(connection.frames.some((one) => one.opcode === OPCODE.pong && one.payload.toString() === 'are you there'));
-      assert.equal(await connection.closeCode(), 1000);
+      assert.equal(await connection.farewell(), 1000);
       await unharmed();
     });
 

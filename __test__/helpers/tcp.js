@@ -143,6 +143,15 @@ class RawConnection {
       { transcript: this.transcript, ...options });
   }
 
+  /** Waits for the server's close frame, answers it as a client has to, and gives its code. */
+  async farewell() {
+    const { payload } = await until('close frame', () => this.frames.find((one) => one.opcode === OPCODE.close),
+      { transcript: this.transcript });
+    this.frame(OPCODE.close, payload);
+    await this.closeCode();
+    return payload.readUInt16BE(0);
+  }
+
   /** The code in the server's close frame, or null when the connection ended without one. */
   async closeCode(options = {}) {
     await within('end of the connection', this.gone, { transcript: this.transcript, ...options });
