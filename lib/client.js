@@ -223,13 +223,15 @@ class DockerClient extends EventEmitter {
   #exited(code) {
     if (this.#exit !== null) return;
     this.#exit = { told: false };
+    const streams = [this.stdout, this.stderr];
     const tell = () => {
       this.#exit.told = true;
       this.emit('exit', code);
-      this.#finishClose();
+      // Their ends come behind `exit`, as in version 3.0.0.
+      for (const stream of streams) stream.settle(null);
+      // Behind those ends, which take a turn.
+      setImmediate(() => this.#finishClose());
     };
-    const streams = [this.stdout, this.stderr];
-    for (const stream of streams) stream.settle(null);
     const read = streams.filter((stream) => stream.isConsumed());
     if (read.length === 0) {
       tell();
@@ -251,8 +253,11 @@ class DockerClient extends EventEmitter {
   }
 
   #endStreams(error) {
-    this.stdout.settle(error);
-    this.stderr.settle(error);
+    // Where the exit code is still to be told, the streams end behind it.
+    if (this.#exit?.told !== false) {
+      this.stdout.settle(error);
+      this.stderr.settle(error);
+    }
     this.strbuf.close();
     this.stdin.destroy();
   }

@@ -12,6 +12,8 @@ const TURN_BUDGET = 1024 * 1024;
 
 // Told by an output stream that has lost its last reader.
 const IDLE = Symbol('idle');
+// Told by an output stream that has handed out its last byte.
+const DRAINED = Symbol('drained');
 
 let slab = null;
 let used = 0;
@@ -125,13 +127,18 @@ class OutputStream extends Readable {
       || this.listenerCount('readable') > 0 || this.listenerCount('data') > 0;
   }
 
-  /** Resolves when everything was read, or when nobody wants to read any more. */
+  /** Resolves when every byte was read, or when nobody wants to read any more. */
   consumed() {
     return new Promise((resolve) => {
-      this.once('end', resolve);
+      if (this.#isDrained()) resolve();
+      this.once(DRAINED, resolve);
       this.once('close', resolve);
       this.once(IDLE, resolve);
     });
+  }
+
+  #isDrained() {
+    return this.#drained && this.readableLength === 0;
   }
 
   pipe(destination, options) {
@@ -149,7 +156,7 @@ class OutputStream extends Readable {
 
   read(size) {
     const chunk = super.read(size);
-    if (this.#error !== null) this.#finish();
+    if (this.#drained) this.#finish();
     return chunk;
   }
 
@@ -186,6 +193,7 @@ class OutputStream extends Readable {
 
   /** Ends the stream once everything was read and it is known how the session ended. */
   #finish() {
+    if (this.#isDrained()) this.emit(DRAINED);
     if (!this.#drained || !this.#settled || this.destroyed) return;
     if (this.#error === null) {
       if (!this.#pulling) this.push(null);

@@ -6,7 +6,7 @@ mod sessions;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::io::AsyncWriteExt;
+use tokio::{io::AsyncWriteExt, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use crate::{
@@ -134,6 +134,8 @@ struct Shared {
     events: ServerEvents,
     sessions: Sessions,
     tasks: TaskTracker,
+    /// How many sessions that are over may wait for their peers at leisure.
+    lingering: Semaphore,
     /// Ends the listener and the handshakes.
     stop: CancellationToken,
 }
@@ -152,6 +154,7 @@ impl Server {
             events,
             sessions: Sessions::new(options.max_sessions),
             tasks: TaskTracker::new(),
+            lingering: Semaphore::new(options.max_sessions.min(Semaphore::MAX_PERMITS)),
             stop: CancellationToken::new(),
             options,
         })))
@@ -301,7 +304,17 @@ impl Server {
         if let SessionEnd::Failed(source) = end {
             self.tell(ServerEvent::Error(ServerError::Session { id, source }));
         }
-        if let Err(source) = aftermath.finish(shared.stop.clone()).await {
+        // Peers that take their time over the end of their output are bounded in number as well.
+        let patience = shared.lingering.try_acquire();
+        let hurry = match patience {
+            Ok(_) => shared.stop.clone(),
+            Err(_) => {
+                let now = CancellationToken::new();
+                now.cancel();
+                now
+            }
+        };
+        if let Err(source) = aftermath.finish(hurry).await {
             self.tell(ServerEvent::Error(ServerError::Leftover { id, source }));
         }
         self.tell(ServerEvent::SessionSettled { id });
