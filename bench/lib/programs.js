@@ -26,6 +26,20 @@ function docker() {
 
 const addonIsBuilt = () => fs.existsSync(path.join(ROOT, 'native.js')) && fs.readdirSync(ROOT).some((name) => name.endsWith('.node'));
 
+let zeros = null;
+
+/** A file of so many zeros, written out so that reading it costs its readers no more than that. */
+function zerosFile(bytes) {
+  if (zeros && fs.statSync(zeros).size === bytes) return zeros;
+  if (!zeros) {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dew-bench-'));
+    zeros = path.join(folder, 'zeros');
+    process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  }
+  fs.writeFileSync(zeros, Buffer.alloc(bytes));
+  return zeros;
+}
+
 /** Runs a command whose output goes nowhere; resolves to `{ code, ms, errors }`. `stdin` is a descriptor. */
 async function run([program, ...args], { env, stdin = 'ignore', stdout = 'ignore', onData } = {}) {
   const began = process.hrtime.bigint();
@@ -57,10 +71,7 @@ class ProgramClient {
   }
 
   async input({ command, bytes }) {
-    const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'dew-bench-')), 'zeros');
-    fs.writeFileSync(file, '');
-    fs.truncateSync(file, bytes);
-    const stdin = fs.openSync(file, 'r');
+    const stdin = fs.openSync(zerosFile(bytes), 'r');
     try {
       let text = '';
       const { code, ms } = await this.#run(this.#words.input, command, {
@@ -69,7 +80,6 @@ class ProgramClient {
       return { code, ms, bytes, text };
     } finally {
       fs.closeSync(stdin);
-      fs.rmSync(path.dirname(file), { recursive: true });
     }
   }
 

@@ -8,7 +8,7 @@ const MIN_RATIO = 0.85, MAX_CPU = 0.5;
 
 /** Throughput of a command's output, and what it costs. */
 module.exports = async function output(context, { quick }) {
-  const mib = quick ? 300 : 1000;
+  const mib = quick ? 200 : 500;
   const bytes = mib * 1024 * 1024;
   const job = {
     name: 'output',
@@ -19,7 +19,7 @@ module.exports = async function output(context, { quick }) {
     },
   };
   const result = await transfer(`Output: dd, ${mib} MiB`, ['engine', 'original', 'adopted', 'port', 'dew', 'docker'], context, job,
-    { rounds: quick ? 3 : 7, tries: quick ? 2 : 6 });
+    { rounds: quick ? 3 : 7, tries: quick ? 1 : 4 });
   const { engine, original, ...rest } = result.summaries;
   console.log('');
   for (const name of ['adopted', 'port', 'dew'].filter((one) => rest[one] && engine)) {

@@ -7,7 +7,7 @@ const { fixed, table } = require('../lib/table');
 /** From connecting, or from starting the program, to the first byte of output. */
 module.exports = async function start(context, { quick }) {
   const names = available(['engine', 'original', 'adopted', 'port', 'dew', 'docker'], context);
-  const rounds = quick ? 3 : 10;
+  const rounds = quick ? 2 : 10;
   const count = 5;
   const times = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
