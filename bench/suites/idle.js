@@ -12,16 +12,19 @@ module.exports = async function idle(context, { quick }) {
   const results = {};
   for (const name of names) {
     const already = await processes(context);
-    results[name] = await withPair(name, context, async (pair) => {
-      // Some sessions first: what a process keeps after its first ones belongs to no session.
-      await pair.call('hold', { count: 10 });
-      await pair.call('release');
-      const before = { server: residentKib(pair.serverPid), client: residentKib(pair.clientPid) };
-      await pair.call('hold', { count });
-      const after = { server: residentKib(pair.serverPid), client: residentKib(pair.clientPid) };
+    const release = async (pair) => {
       await pair.call('release');
       // The originals leave their processes behind; the others need their server to end them.
       if (name !== 'original') await quiet(context, already);
+    };
+    results[name] = await withPair(name, context, async (pair) => {
+      // Some sessions first: what a process keeps after its first ones belongs to no session.
+      await pair.call('hold', { count: 10 });
+      await release(pair);
+      const before = { server: residentKib(pair.serverPid), client: residentKib(pair.clientPid) };
+      await pair.call('hold', { count });
+      const after = { server: residentKib(pair.serverPid), client: residentKib(pair.clientPid) };
+      await release(pair);
       return { count, before, after };
     });
   }
