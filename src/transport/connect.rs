@@ -9,11 +9,11 @@ use tokio_tungstenite::{
     client_async_with_config,
     tungstenite::{
         ClientRequestBuilder, Error as WsError, client::IntoClientRequest,
-        handshake::client::Request,
+        handshake::client::Request, protocol::Role,
     },
 };
 
-use super::{KeepAlive, Peer, PeerStream, SERVER_HEADER, TlsOptions, peer};
+use super::{KeepAlive, Peer, PeerStream, SERVER_HEADER, TlsOptions, peer, read_ahead::ReadAhead};
 
 /// Where and how to connect.
 #[derive(Clone, Debug)]
@@ -226,8 +226,9 @@ async fn open(target: Target, options: &ConnectOptions) -> Result<(Peer, bool), 
             PeerStream::Unix(tokio::net::UnixStream::connect(path).await.map_err(unreachable)?)
         }
     };
-    let config = peer::config(options.max_message_size);
+    let config = peer::config(Role::Client, options.max_message_size);
     stream.tune();
+    let stream = ReadAhead::new(stream);
     match client_async_with_config(target.request, stream, Some(config)).await {
         Ok((socket, response)) => {
             let ours = response.headers().contains_key(SERVER_HEADER);

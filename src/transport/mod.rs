@@ -8,6 +8,7 @@ mod connect;
 mod keep_alive;
 mod listen;
 mod peer;
+mod read_ahead;
 mod stream;
 mod tls;
 

@@ -20,10 +20,13 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{KeepAlive, PeerStream, Pulse, keep_alive::Heart};
+use super::{KeepAlive, PeerStream, Pulse, keep_alive::Heart, read_ahead::ReadAhead};
 
-/// Bytes that a read from the socket asks for, and that an idle connection keeps.
-const READ_BUFFER: usize = 4096;
+/// Bytes that the library asks a read for, and that an idle connection keeps: little where there
+/// are many connections, and [`ReadAhead`] makes the system's reads larger; more at a client, which
+/// seldom has more than one and is spared a copy.
+const SERVER_READ: usize = 4096;
+const CLIENT_READ: usize = 64 * 1024;
 
 /// Bytes of small messages that gather before they are written without a flush.
 const WRITE_BUFFER: usize = 8192;
@@ -121,7 +124,7 @@ pub enum Incoming {
 }
 
 struct Shared {
-    socket: WebSocketStream<PeerStream>,
+    socket: WebSocketStream<ReadAhead>,
     heart: Heart,
     limit: usize,
 }
@@ -134,9 +137,9 @@ fn locked<R>(handle: &Handle, act: impl FnOnce(&mut Shared) -> R) -> R {
 }
 
 /// The settings of each WebSocket, with messages of at most `limit` bytes.
-pub(super) fn config(limit: usize) -> WebSocketConfig {
+pub(super) fn config(role: Role, limit: usize) -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
+        .read_buffer_size(if role == Role::Server { SERVER_READ } else { CLIENT_READ })
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(limit))
         .max_frame_size(Some(limit))
@@ -166,14 +169,15 @@ impl Peer {
         times: KeepAlive,
     ) -> Self {
         stream.tune();
-        let config = Some(config(limit));
+        let config = Some(config(role, limit));
+        let stream = ReadAhead::new(stream);
         let socket = WebSocketStream::from_partially_read(stream, head.into(), role, config).await;
         Self::from_socket(socket, limit, times)
     }
 
     /// An open WebSocket that was made with [`config`].
     pub(super) fn from_socket(
-        socket: WebSocketStream<PeerStream>,
+        socket: WebSocketStream<ReadAhead>,
         limit: usize,
         times: KeepAlive,
     ) -> Self {
@@ -200,7 +204,7 @@ impl PeerSender {
         &mut self,
         cx: &mut Context<'_>,
         act: impl FnOnce(
-            Pin<&mut WebSocketStream<PeerStream>>,
+            Pin<&mut WebSocketStream<ReadAhead>>,
             &mut Context<'_>,
         ) -> Poll<Result<(), WsError>>,
     ) -> Poll<Result<(), TransportError>> {
@@ -261,7 +265,7 @@ impl PeerSender {
 
     /// Makes the drop of both halves cut the connection at once.
     pub fn abort(&mut self) {
-        locked(&self.0, |shared| shared.socket.get_ref().set_abort());
+        locked(&self.0, |shared| shared.socket.get_ref().get_ref().set_abort());
     }
 
     /// Sends the close frame. `reason` is cut to the 123 bytes that fit into one.
@@ -338,7 +342,7 @@ impl PeerReceiver {
     /// reading. `false` where that cannot be told.
     #[must_use]
     pub fn is_hung_up(&self) -> bool {
-        locked(&self.0, |shared| shared.socket.get_ref().is_hung_up())
+        locked(&self.0, |shared| shared.socket.get_ref().get_ref().is_hung_up())
     }
 
     /// After our close frame: reads and drops what still comes until the peer closes too, so
