@@ -24,6 +24,18 @@ const MEMORY_MIB = 64;
 const random = (size) => ['sh', '-c',
   `f=/tmp/f$$; mkfifo $f; md5sum <$f >&2 & head -c ${size} /dev/urandom | tee $f; wait; rm $f`];
 
+/**
+ * For a client's script: `grown()` is by how many MiB the process grew at most. Garbage is collected
+ * before each look, since runtimes differ by tens of megabytes in how much of it they let lie.
+ */
+const WATCH_CLIENT = `
+  const rss = () => { gc(); return process.memoryUsage.rss() / ${MIB}; };
+  const before = rss();
+  let most = before;
+  const timer = setInterval(() => { most = Math.max(most, rss()); }, 50);
+  const grown = () => { clearInterval(timer); return most - before; };
+`;
+
 const watching = new Set();
 
 /** Takes a look at a process's size now and then; what it returns gives by how much it grew at most. */
@@ -90,19 +102,18 @@ describe('bulk', function bulk() {
     const client = startClient({
       implementation: 'ours',
       url: server.url,
+      execArgv: ['--expose-gc'],
       script: `
         const crypto = require('node:crypto');
         const client = new Client({ url, tty: false, command: ${JSON.stringify(random(size))} });
         await client.execute();
         const hash = crypto.createHash('md5');
-        let [bytes, told, most] = [0, '', 0];
-        const before = process.memoryUsage.rss();
-        const timer = setInterval(() => { most = Math.max(most, process.memoryUsage.rss()); }, 50);
+        let [bytes, told] = [0, ''];
+        ${WATCH_CLIENT}
         client.stdout.on('data', (chunk) => { bytes += chunk.length; hash.update(chunk); });
         client.stderr.on('data', (chunk) => { told += chunk; });
         client.on('exit', (code) => {
-          clearInterval(timer);
-          say(JSON.stringify({ code, bytes, same: hash.digest('hex') === told.slice(0, 32), grown: (most - before) / ${MIB} }));
+          say(JSON.stringify({ code, bytes, same: hash.digest('hex') === told.slice(0, 32), grown: grown() }));
         });
       `,
     });
@@ -123,20 +134,19 @@ describe('bulk', function bulk() {
     const client = startClient({
       implementation: 'ours',
       url: server.url,
+      execArgv: ['--expose-gc'],
       script: `
         const crypto = require('node:crypto');
         const { pipeline } = require('node:stream/promises');
         const client = new Client({ url, tty: false, command: ['md5sum'] });
         await client.execute();
         const hash = crypto.createHash('md5');
-        let [told, most] = ['', 0];
-        const before = process.memoryUsage.rss();
-        const timer = setInterval(() => { most = Math.max(most, process.memoryUsage.rss()); }, 50);
+        let told = '';
+        ${WATCH_CLIENT}
         client.stdout.on('data', (chunk) => { told += chunk; });
         client.stderr.resume();
         client.on('exit', (code) => {
-          clearInterval(timer);
-          say(JSON.stringify({ code, same: hash.digest('hex') === told.slice(0, 32), grown: (most - before) / ${MIB} }));
+          say(JSON.stringify({ code, same: hash.digest('hex') === told.slice(0, 32), grown: grown() }));
         });
         await pipeline(async function* () {
           // Used again and again: garbage of the test's own would count as the client's.
