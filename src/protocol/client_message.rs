@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{DecodeError, code};
+use super::{DecodeError, behind_code, code};
 
 /// What a client may say. One WebSocket message carries exactly one.
 ///
@@ -39,12 +39,12 @@ impl ClientMessage {
     ///
     /// [`DecodeError::Empty`] and [`DecodeError::UnknownCode`] are the caller's to skip;
     /// [`DecodeError::ShortResize`] is the peer's mistake and worth telling it.
-    pub fn decode(mut wire: Bytes) -> Result<Self, DecodeError> {
+    pub fn decode(wire: Bytes) -> Result<Self, DecodeError> {
         let Some(&first) = wire.first() else {
             return Err(DecodeError::Empty);
         };
         match first {
-            code::STDIN => Ok(Self::Stdin(wire.split_off(1))),
+            code::STDIN => Ok(Self::Stdin(behind_code(wire))),
             code::RESIZE => match wire.get(1..5) {
                 Some(&[r0, r1, c0, c1]) => Ok(Self::Resize {
                     rows: u16::from_le_bytes([r0, r1]),

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{DecodeError, code};
+use super::{DecodeError, behind_code, code};
 
 /// What a server may say. One WebSocket message carries exactly one.
 ///
@@ -35,13 +35,13 @@ impl ServerMessage {
     ///
     /// [`DecodeError::Empty`] and [`DecodeError::UnknownCode`] are the caller's to skip;
     /// [`DecodeError::ShortStopped`] means a broken server.
-    pub fn decode(mut wire: Bytes) -> Result<Self, DecodeError> {
+    pub fn decode(wire: Bytes) -> Result<Self, DecodeError> {
         let Some(&first) = wire.first() else {
             return Err(DecodeError::Empty);
         };
         match first {
-            code::STDOUT => Ok(Self::Stdout(wire.split_off(1))),
-            code::STDERR => Ok(Self::Stderr(wire.split_off(1))),
+            code::STDOUT => Ok(Self::Stdout(behind_code(wire))),
+            code::STDERR => Ok(Self::Stderr(behind_code(wire))),
             code::RESUME => Ok(Self::Resume),
             code::PAUSE => Ok(Self::Pause),
             code::STOPPED => wire
@@ -49,7 +49,7 @@ impl ServerMessage {
                 .map(|&exit_code| Self::Stopped(exit_code))
                 .ok_or(DecodeError::ShortStopped),
             code::SHUTDOWN => Ok(Self::Shutdown),
-            code::ERROR => Ok(Self::Error(wire.split_off(1))),
+            code::ERROR => Ok(Self::Error(behind_code(wire))),
             other => Err(DecodeError::UnknownCode(other)),
         }
     }

@@ -6,14 +6,17 @@ use http::{HeaderName, HeaderValue, Uri};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::{
-    client_async_with_config,
+    client_async,
     tungstenite::{
         ClientRequestBuilder, Error as WsError, client::IntoClientRequest,
-        handshake::client::Request, protocol::Role,
+        handshake::client::Request,
     },
 };
 
-use super::{KeepAlive, Peer, PeerStream, SERVER_HEADER, TlsOptions, peer, read_ahead::ReadAhead};
+use super::{KeepAlive, Peer, PeerStream, SERVER_HEADER, TlsOptions, opening::Opening};
+
+/// The most that is kept of the body of a refusal, in bytes.
+const REFUSAL_BODY: usize = 1024;
 
 /// Where and how to connect.
 #[derive(Clone, Debug)]
@@ -226,17 +229,18 @@ async fn open(target: Target, options: &ConnectOptions) -> Result<(Peer, bool), 
             PeerStream::Unix(tokio::net::UnixStream::connect(path).await.map_err(unreachable)?)
         }
     };
-    let config = peer::config(Role::Client, options.max_message_size);
     stream.tune();
-    let stream = ReadAhead::new(stream);
-    match client_async_with_config(target.request, stream, Some(config)).await {
-        Ok((socket, response)) => {
+    let mut stream = Opening::new(stream);
+    match client_async(target.request, &mut stream).await {
+        Ok((_, response)) => {
             let ours = response.headers().contains_key(SERVER_HEADER);
-            Ok((Peer::from_socket(socket, options.max_message_size, options.keep_alive), ours))
+            let (stream, head) = stream.into_parts();
+            let (limit, times) = (options.max_message_size, options.keep_alive);
+            Ok((Peer::client(stream, &head, limit, times), ours))
         }
         Err(WsError::Http(response)) => {
-            let body = response.body().as_deref().unwrap_or_default();
-            let body = String::from_utf8_lossy(&body[..body.len().min(1024)]).into_owned();
+            let body = stream.read_some(REFUSAL_BODY, response.headers()).await;
+            let body = String::from_utf8_lossy(&body).into_owned();
             Err(ConnectError::Refused { status: response.status().as_u16(), body })
         }
         Err(WsError::Io(source)) => Err(unreachable(source)),

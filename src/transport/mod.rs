@@ -2,13 +2,24 @@
 //!
 //! The only module that names tokio-tungstenite, tokio-rustls and hyper's server. What it hands
 //! up are whole messages as [`bytes::Bytes`]; what they mean is `protocol`'s business.
+//!
+//! tokio-tungstenite does the client's handshake and the headers of frames. Buffers, masks, reads
+//! and writes are ours: the library copies each payload into a buffer of the connection's own,
+//! writes from there, and moves what could not be written, where we give header and payload to the
+//! system together and hold nothing for a connection that is idle.
 
 mod accept;
 mod connect;
+#[cfg(test)]
+mod conversations;
+mod frames;
+mod inbound;
 mod keep_alive;
 mod listen;
+mod opening;
+mod outbound;
 mod peer;
-mod read_ahead;
+mod socket;
 mod stream;
 mod tls;
 
@@ -19,6 +30,8 @@ pub use listen::{HandshakeLimits, Listener, Route};
 pub use peer::{Incoming, Peer, PeerReceiver, PeerSender, TransportError, close_code};
 pub use stream::{BridgeIo, PeerStream};
 pub use tls::TlsOptions;
+
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// The response header by which a server of this product tells a client what it can rely on.
 /// Older servers do not send it; its value is the protocol version.

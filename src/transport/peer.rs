@@ -3,33 +3,14 @@
 use std::{
     future::poll_fn,
     io,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use futures_util::{Sink, Stream};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        Error as WsError, Message,
-        error::{CapacityError, ProtocolError},
-        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
-    },
-};
 
-use super::{KeepAlive, PeerStream, Pulse, keep_alive::Heart, read_ahead::ReadAhead};
-
-/// Bytes that the library asks a read for, and that an idle connection keeps: little where there
-/// are many connections, and [`ReadAhead`] makes the system's reads larger; more at a client, which
-/// seldom has more than one and is spared a copy.
-const SERVER_READ: usize = 4096;
-const CLIENT_READ: usize = 64 * 1024;
-
-/// Bytes of small messages that gather before they are written without a flush.
-const WRITE_BUFFER: usize = 8192;
+use super::{KeepAlive, PeerStream, Pulse, Role, frames::Frame, keep_alive::Heart, socket::Socket};
 
 /// Close codes of RFC 6455, section 7.4, that we send or look for.
 pub mod close_code {
@@ -100,18 +81,6 @@ impl TransportError {
             Self::Protocol(_) => close_code::PROTOCOL,
         }
     }
-
-    fn new(error: WsError, limit: usize) -> Self {
-        match error {
-            WsError::Io(error) => Self::Lost(Some(error)),
-            WsError::ConnectionClosed
-            | WsError::AlreadyClosed
-            | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Lost(None),
-            WsError::Capacity(CapacityError::MessageTooLong { .. }) => Self::TooBig { limit },
-            WsError::Utf8(_) => Self::NotUtf8,
-            other => Self::Protocol(other.to_string()),
-        }
-    }
 }
 
 /// What came from the peer.
@@ -124,9 +93,8 @@ pub enum Incoming {
 }
 
 struct Shared {
-    socket: WebSocketStream<ReadAhead>,
+    socket: Socket,
     heart: Heart,
-    limit: usize,
 }
 
 /// Both halves are polled by one task, so the lock is never contended.
@@ -136,53 +104,28 @@ fn locked<R>(handle: &Handle, act: impl FnOnce(&mut Shared) -> R) -> R {
     act(&mut handle.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// The settings of each WebSocket, with messages of at most `limit` bytes.
-pub(super) fn config(role: Role, limit: usize) -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(if role == Role::Server { SERVER_READ } else { CLIENT_READ })
-        .write_buffer_size(WRITE_BUFFER)
-        .max_message_size(Some(limit))
-        .max_frame_size(Some(limit))
-}
-
 /// An open WebSocket.
 pub struct Peer(Handle);
 
 impl Peer {
     /// The server's end of `stream`, after the 101 was written. `head` holds bytes that came
-    /// behind the request.
-    pub async fn server(stream: PeerStream, head: Bytes, limit: usize, times: KeepAlive) -> Self {
-        Self::new(stream, head, Role::Server, limit, times).await
+    /// behind the request, `limit` is the size of the largest message to take.
+    #[must_use]
+    pub fn server(stream: PeerStream, head: &[u8], limit: usize, times: KeepAlive) -> Self {
+        Self::new(stream, head, Role::Server, limit, times)
     }
 
     /// The client's end of `stream`, after the 101 was read. `head` holds bytes that came
     /// behind the response.
-    pub async fn client(stream: PeerStream, head: Bytes, limit: usize, times: KeepAlive) -> Self {
-        Self::new(stream, head, Role::Client, limit, times).await
+    #[must_use]
+    pub fn client(stream: PeerStream, head: &[u8], limit: usize, times: KeepAlive) -> Self {
+        Self::new(stream, head, Role::Client, limit, times)
     }
 
-    async fn new(
-        stream: PeerStream,
-        head: Bytes,
-        role: Role,
-        limit: usize,
-        times: KeepAlive,
-    ) -> Self {
-        stream.tune();
-        let config = Some(config(role, limit));
-        let stream = ReadAhead::new(stream);
-        let socket = WebSocketStream::from_partially_read(stream, head.into(), role, config).await;
-        Self::from_socket(socket, limit, times)
-    }
-
-    /// An open WebSocket that was made with [`config`].
-    pub(super) fn from_socket(
-        socket: WebSocketStream<ReadAhead>,
-        limit: usize,
-        times: KeepAlive,
-    ) -> Self {
+    fn new(stream: PeerStream, head: &[u8], role: Role, limit: usize, times: KeepAlive) -> Self {
+        let socket = Socket::new(stream, head, role, limit);
         let heart = Heart::new(times, Instant::now());
-        Self(Arc::new(Mutex::new(Shared { socket, heart, limit })))
+        Self(Arc::new(Mutex::new(Shared { socket, heart })))
     }
 
     /// The two halves. They must stay in one task.
@@ -196,32 +139,9 @@ impl Peer {
 pub struct PeerSender(Handle);
 
 impl PeerSender {
-    async fn ready(&mut self) -> Result<(), TransportError> {
-        poll_fn(|cx| self.poll(cx, |socket, cx| socket.poll_ready(cx))).await
-    }
-
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        act: impl FnOnce(
-            Pin<&mut WebSocketStream<ReadAhead>>,
-            &mut Context<'_>,
-        ) -> Poll<Result<(), WsError>>,
-    ) -> Poll<Result<(), TransportError>> {
-        locked(&self.0, |shared| {
-            let limit = shared.limit;
-            act(Pin::new(&mut shared.socket), cx).map_err(|error| TransportError::new(error, limit))
-        })
-    }
-
-    async fn put(&mut self, message: Message) -> Result<(), TransportError> {
-        self.ready().await?;
-        locked(&self.0, |shared| {
-            let limit = shared.limit;
-            Pin::new(&mut shared.socket)
-                .start_send(message)
-                .map_err(|error| TransportError::new(error, limit))
-        })
+    async fn put(&mut self, frame: Frame) -> Result<(), TransportError> {
+        poll_fn(|cx| locked(&self.0, |shared| shared.socket.poll_ready(cx))).await?;
+        locked(&self.0, |shared| shared.socket.queue(frame))
     }
 
     /// Queues one message; waits only while an earlier one could not be written. Not
@@ -231,7 +151,7 @@ impl PeerSender {
     ///
     /// Fails when the connection is gone.
     pub async fn feed(&mut self, wire: Bytes) -> Result<(), TransportError> {
-        self.put(Message::Binary(wire)).await
+        self.put(Frame::Binary(wire)).await
     }
 
     /// Writes out everything that was queued. Cancel-safe.
@@ -240,7 +160,7 @@ impl PeerSender {
     ///
     /// Fails when the connection is gone.
     pub async fn flush(&mut self) -> Result<(), TransportError> {
-        poll_fn(|cx| self.poll(cx, |socket, cx| socket.poll_flush(cx))).await
+        poll_fn(|cx| locked(&self.0, |shared| shared.socket.poll_flush(cx))).await
     }
 
     /// Queues and writes out one message.
@@ -259,13 +179,13 @@ impl PeerSender {
     ///
     /// Fails when the connection is gone.
     pub async fn ping(&mut self) -> Result<(), TransportError> {
-        self.put(Message::Ping(Bytes::new())).await?;
+        self.put(Frame::Ping).await?;
         self.flush().await
     }
 
     /// Makes the drop of both halves cut the connection at once.
     pub fn abort(&mut self) {
-        locked(&self.0, |shared| shared.socket.get_ref().get_ref().set_abort());
+        locked(&self.0, |shared| shared.socket.stream().set_abort());
     }
 
     /// Sends the close frame. `reason` is cut to the 123 bytes that fit into one.
@@ -275,8 +195,7 @@ impl PeerSender {
     /// Fails when the connection is gone.
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<(), TransportError> {
         let reason = &reason[..reason.floor_char_boundary(123)];
-        let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
-        match self.put(Message::Close(Some(frame))).await {
+        match self.put(Frame::Close(Some((code, reason.to_owned())))).await {
             // The peer's own close came first and was answered.
             Err(TransportError::Lost(None)) => Ok(()),
             Err(error) => Err(error),
@@ -300,23 +219,12 @@ impl PeerReceiver {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, TransportError>> {
-        locked(&self.0, |shared| {
-            loop {
-                let next = ready!(Pin::new(&mut shared.socket).poll_next(cx));
-                shared.heart.heard(Instant::now());
-                return Poll::Ready(match next {
-                    None => Err(TransportError::Lost(None)),
-                    Some(Err(error)) => Err(TransportError::new(error, shared.limit)),
-                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
-                    Some(Ok(Message::Close(None))) => {
-                        Ok(Incoming::Closed(close_code::NONE, String::new()))
-                    }
-                    Some(Ok(Message::Close(Some(frame)))) => {
-                        Ok(Incoming::Closed(frame.code.into(), frame.reason.to_string()))
-                    }
-                    Some(Ok(data)) => Ok(Incoming::Message(data.into_data())),
-                });
+        locked(&self.0, |Shared { socket, heart }| {
+            let polled = socket.poll_next(cx);
+            if socket.take_heard() {
+                heart.heard(Instant::now());
             }
+            polled
         })
     }
 
@@ -342,7 +250,7 @@ impl PeerReceiver {
     /// reading. `false` where that cannot be told.
     #[must_use]
     pub fn is_hung_up(&self) -> bool {
-        locked(&self.0, |shared| shared.socket.get_ref().get_ref().is_hung_up())
+        locked(&self.0, |shared| shared.socket.stream().is_hung_up())
     }
 
     /// After our close frame: reads and drops what still comes until the peer closes too, so
