@@ -83,7 +83,7 @@ fn conversation(dice: &mut Dice, role: Role) -> Vec<u8> {
     wire
 }
 
-const LIMIT: usize = 300_000;
+static LIMIT: usize = 300_000;
 
 /// What was understood, and whether it ended in a violation.
 type Understood = (Vec<Item>, Option<&'static str>);
