@@ -12,7 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("pipe", &[]),
     ("engine", &[]),
-    ("transport", &["protocol"]),
+    ("transport", &["protocol", "pipe"]),
     ("session", &["protocol", "engine", "transport"]),
     ("server", &["session", "transport", "engine", "protocol"]),
     ("client", &["transport", "protocol", "pipe"]),

@@ -106,7 +106,7 @@ async fn finish(
                 loop {
                     match receiver.next().await {
                         Ok(Incoming::Closed(code, reason)) => return (code, reason),
-                        Ok(Incoming::Message(_)) => {}
+                        Ok(Incoming::Message(_) | Incoming::Continued(_)) => {}
                         Err(_) => return (close_code::ABNORMAL, String::new()),
                     }
                 }
@@ -179,11 +179,19 @@ async fn receive(
     let mut next_beat = receiver.next_beat();
     let rearm = |at: Option<Instant>| at.unwrap_or_else(|| Instant::now() + FAR);
     beat.as_mut().reset(rearm(next_beat).into());
+    // Where the rest of the message that came last belongs.
+    let mut continued = None;
     loop {
         let wire = tokio::select! {
             biased;
             incoming = receiver.next() => match incoming {
                 Ok(Incoming::Message(wire)) => wire,
+                Ok(Incoming::Continued(bytes)) => {
+                    if let Some(queue) = continued {
+                        put(queue, bytes, shared).await;
+                    }
+                    continue;
+                }
                 Ok(Incoming::Closed(code, reason)) => return End::ServerClosed(code, reason),
                 Err(error) => return End::Failed(error),
             },
@@ -198,7 +206,13 @@ async fn receive(
                 continue;
             }
         };
-        match ServerMessage::decode(wire) {
+        let message = ServerMessage::decode(wire);
+        continued = match &message {
+            Ok(ServerMessage::Stdout(_)) => Some(&shared.stdout),
+            Ok(ServerMessage::Stderr(_)) => Some(&shared.stderr),
+            _ => None,
+        };
+        match message {
             Ok(ServerMessage::Stdout(bytes)) => put(&shared.stdout, bytes, shared).await,
             Ok(ServerMessage::Stderr(bytes)) => put(&shared.stderr, bytes, shared).await,
             Ok(ServerMessage::Resume) => {

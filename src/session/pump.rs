@@ -140,6 +140,8 @@ pub(super) async fn read_peer(
     let (mut stuck, mut beat) = (Timer::default(), Timer::default());
     beat.set_to(receiver.next_beat());
     let after = |wait| Some(Instant::now() + wait);
+    // Whether the rest of the message that came last is input.
+    let mut to_stdin = false;
     loop {
         let reading = stdin.cost() < if asked_to_pause { limit } else { high };
         if reading {
@@ -157,7 +159,9 @@ pub(super) async fn read_peer(
                 }
             }
             incoming = receiver.next(), if reading => match incoming {
-                Ok(Incoming::Message(wire)) => take(wire, &mut stdin, flow, tty),
+                Ok(Incoming::Message(wire)) => to_stdin = take(wire, &mut stdin, flow, tty),
+                Ok(Incoming::Continued(bytes)) if to_stdin => stdin.push(bytes),
+                Ok(Incoming::Continued(_)) => {}
                 Ok(Incoming::Closed(..)) => return PeerEnd::Closed,
                 Err(error) => return PeerEnd::Failed(error),
             },
@@ -185,10 +189,13 @@ pub(super) async fn read_peer(
     }
 }
 
-/// Acts on one message of the peer.
-fn take(wire: Bytes, stdin: &mut StdinQueue<ExecInput>, flow: &Flow, tty: bool) {
+/// Acts on one message of the peer; answers whether it is input.
+fn take(wire: Bytes, stdin: &mut StdinQueue<ExecInput>, flow: &Flow, tty: bool) -> bool {
     match ClientMessage::decode(wire) {
-        Ok(ClientMessage::Stdin(bytes)) => stdin.push(bytes),
+        Ok(ClientMessage::Stdin(bytes)) => {
+            stdin.push(bytes);
+            return true;
+        }
         Ok(ClientMessage::End) => stdin.end(),
         Ok(ClientMessage::Resize { rows, cols }) if tty => {
             flow.set_size(TerminalSize { rows, cols });
@@ -201,6 +208,7 @@ fn take(wire: Bytes, stdin: &mut StdinQueue<ExecInput>, flow: &Flow, tty: bool) 
             flow.tell_error(error.to_string());
         }
     }
+    false
 }
 
 /// Applies terminal sizes as they come. Never returns; a size that cannot be set is dropped.

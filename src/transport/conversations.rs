@@ -2,7 +2,6 @@
 
 use std::io::{self, Cursor, Read, Write};
 
-use bytes::BufMut;
 use tokio_tungstenite::tungstenite::{
     self, WebSocket,
     protocol::{
@@ -92,14 +91,7 @@ fn ours(wire: &[u8], dice: &mut Dice, role: Role) -> Understood {
     let mut inbound = Inbound::new(role, LIMIT);
     let (mut items, mut rest) = (Vec::new(), wire);
     loop {
-        let mut piece = [1, 3, 100, 5000, 150_000][dice.roll(5)].min(rest.len());
-        if let Some((into, most)) = inbound.direct() {
-            piece = piece.min(most);
-            into.put_slice(&rest[..piece]);
-            inbound.filled(piece);
-            rest = &rest[piece..];
-            piece = 0;
-        }
+        let piece = [1, 3, 100, 5000, 150_000][dice.roll(5)].min(rest.len());
         let (mut now, later) = rest.split_at(piece);
         rest = later;
         loop {
@@ -108,6 +100,14 @@ fn ours(wire: &[u8], dice: &mut Dice, role: Role) -> Understood {
                     items.push(item);
                     return (items, None);
                 }
+                Ok(Some(Item::Continued(more))) => {
+                    let last = items.iter_mut().rev().find_map(|item| match item {
+                        Item::Message(bytes) => Some(bytes),
+                        _ => None,
+                    });
+                    let bytes = last.expect("a message to continue");
+                    *bytes = [&bytes[..], &more].concat().into();
+                }
                 Ok(Some(item)) => items.push(item),
                 Ok(None) => break,
                 Err(Violation::Protocol(_)) => return (items, Some("protocol")),
@@ -115,10 +115,9 @@ fn ours(wire: &[u8], dice: &mut Dice, role: Role) -> Understood {
                 Err(Violation::NotUtf8) => return (items, Some("not UTF-8")),
             }
         }
-        if rest.is_empty() && inbound.direct().is_none() {
+        if rest.is_empty() {
             return (items, None);
         }
-        assert!(!rest.is_empty(), "bytes are missing");
     }
 }
 
@@ -177,7 +176,10 @@ fn conversations_are_understood_as_tungstenite_does() {
     for round in 0..400 {
         for role in [Role::Server, Role::Client] {
             let wire = conversation(&mut dice, role);
-            let (ours, theirs) = (ours(&wire, &mut dice, role), theirs(&wire, role));
+            let (mut ours, mut theirs) = (ours(&wire, &mut dice, role), theirs(&wire, role));
+            // A ping inside of a long message comes between its pieces here, and before it there.
+            ours.0.sort_by_key(|item| matches!(item, Item::Ping(_)));
+            theirs.0.sort_by_key(|item| matches!(item, Item::Ping(_)));
             assert!(ours == theirs, "round {round}: {:?} against {:?}", ours.1, theirs.1);
             *outcomes.entry(ours.1).or_insert(0) += 1;
         }

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 };
 
 use super::Role;
+use crate::pipe::Piece;
 
 /// The longest header: two bytes, eight of length, four of mask.
 pub(super) const MAX_HEADER: usize = 14;
@@ -135,10 +136,18 @@ impl Frame {
             None => payload,
             Some(mask) => {
                 // In place where nobody else holds the bytes.
-                let mut payload =
-                    payload.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-                apply_mask(&mut payload, mask);
-                payload.freeze()
+                match payload.try_into_mut() {
+                    Ok(mut payload) => {
+                        apply_mask(&mut payload, mask);
+                        payload.freeze()
+                    }
+                    Err(payload) => {
+                        let mut copy = Piece::with_room(payload.len());
+                        copy.bytes().extend_from_slice(&payload);
+                        apply_mask(copy.bytes(), mask);
+                        copy.freeze()
+                    }
+                }
             }
         })
     }

@@ -1,27 +1,23 @@
-//! What a peer sends: bytes in, whole messages and control frames out. Pure.
+//! What a peer sends: bytes in, messages and control frames out. Pure.
 //!
-//! It owns no buffer but the message that is being put together. Payloads are copied once, out of
-//! a buffer that all connections of a thread share, or read straight into the message.
+//! It owns no buffer but the piece that is being filled. Payloads are copied once, out of a buffer
+//! that all connections of a thread share.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{
     Role,
     frames::{self, Header, Kind, MAX_HEADER, Violation},
 };
-
-/// The most room that is made before the bytes for it are here: a peer may announce what it
-/// never sends.
-const RESERVE: usize = 256 * 1024;
-
-/// A payload with at least this much still missing is read straight into its message.
-const DIRECT: usize = 16 * 1024;
+use crate::pipe::{PIECE, Piece};
 
 /// What a peer has said.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Item {
-    /// A whole message; text as its UTF-8 bytes.
+    /// The start of a message, which is all of it unless it is longer than a piece.
     Message(Bytes),
+    /// More of the message that came last.
+    Continued(Bytes),
     Ping(Bytes),
     Pong,
     /// The code and reason, if it gave any.
@@ -39,7 +35,7 @@ pub(super) struct Inbound {
     frame: Option<Current>,
     /// The message that is put together, over several frames if need be.
     message: Option<Message>,
-    control: BytesMut,
+    control: Vec<u8>,
 }
 
 /// The frame whose payload is being taken.
@@ -54,8 +50,24 @@ struct Current {
 
 #[derive(Debug)]
 struct Message {
+    /// Text is checked when it is whole, and handed on then.
     text: bool,
-    bytes: BytesMut,
+    piece: Piece,
+    /// Bytes that were handed on already.
+    given: usize,
+}
+
+impl Message {
+    fn item(&mut self) -> Item {
+        let piece = std::mem::take(&mut self.piece);
+        let length = piece.as_ref().len();
+        self.given += length;
+        if self.given == length {
+            Item::Message(piece.freeze())
+        } else {
+            Item::Continued(piece.freeze())
+        }
+    }
 }
 
 impl Inbound {
@@ -68,7 +80,7 @@ impl Inbound {
             header_len: 0,
             frame: None,
             message: None,
-            control: BytesMut::new(),
+            control: Vec::new(),
         }
     }
 
@@ -83,16 +95,28 @@ impl Inbound {
                 }
                 continue;
             };
-            let (now, later) = input.split_at(frame.missing.min(input.len()));
-            *input = later;
-            let into = match (frame.kind, &mut self.message) {
-                (Kind::Start { .. } | Kind::Continue, Some(message)) => &mut message.bytes,
-                _ => &mut self.control,
+            let (into, room) = match &mut self.message {
+                Some(message) if !frame.kind.is_control() => {
+                    let room = if message.text { self.limit } else { PIECE };
+                    if message.piece.as_ref().is_empty() {
+                        message.piece = Piece::with_room(frame.missing.min(PIECE));
+                    }
+                    let room = room - message.piece.as_ref().len();
+                    (message.piece.bytes(), room)
+                }
+                _ => (&mut self.control, usize::MAX),
             };
+            let (now, later) = input.split_at(frame.missing.min(room).min(input.len()));
+            *input = later;
             let before = into.len();
             into.extend_from_slice(now);
             frame.unmask(&mut into[before..]);
             if frame.missing > 0 {
+                if now.len() == room
+                    && let Some(message) = &mut self.message
+                {
+                    return Ok(Some(message.item()));
+                }
                 return Ok(None);
             }
             let (kind, fin) = (frame.kind, frame.fin);
@@ -100,27 +124,6 @@ impl Inbound {
             if let Some(item) = self.complete(kind, fin)? {
                 return Ok(Some(item));
             }
-        }
-    }
-
-    /// Where to read to, and at most how many bytes, while much of a payload is missing; `None`
-    /// when bytes go through [`Inbound::next`]. Follow with [`Inbound::filled`].
-    pub(super) fn direct(&mut self) -> Option<(&mut BytesMut, usize)> {
-        let (Some(frame), Some(message)) = (&self.frame, &mut self.message) else { return None };
-        if frame.missing < DIRECT || !matches!(frame.kind, Kind::Start { .. } | Kind::Continue) {
-            return None;
-        }
-        if message.bytes.capacity() == message.bytes.len() {
-            message.bytes.reserve(frame.missing.min(RESERVE));
-        }
-        Some((&mut message.bytes, frame.missing))
-    }
-
-    /// `count` bytes were read to where [`Inbound::direct`] said.
-    pub(super) fn filled(&mut self, count: usize) {
-        if let (Some(frame), Some(message)) = (&mut self.frame, &mut self.message) {
-            let before = message.bytes.len() - count;
-            frame.unmask(&mut message.bytes[before..]);
         }
     }
 
@@ -154,17 +157,15 @@ impl Inbound {
             (Kind::Continue, None) => {
                 return Err(Violation::Protocol("a frame continues no message"));
             }
-            (Kind::Start { .. }, None) => 0,
-            (Kind::Continue, Some(message)) => message.bytes.len(),
-            (Kind::Ping | Kind::Pong | Kind::Close, _) => 0,
+            (Kind::Continue, Some(message)) => message.given + message.piece.as_ref().len(),
+            _ => 0,
         };
         let length = usize::try_from(header.length).map_err(|_| Violation::TooBig)?;
         if length > self.limit.saturating_sub(have) && !header.kind.is_control() {
             return Err(Violation::TooBig);
         }
         if let Kind::Start { text } = header.kind {
-            self.message =
-                Some(Message { text, bytes: BytesMut::with_capacity(length.min(RESERVE)) });
+            self.message = Some(Message { text, piece: Piece::default(), given: 0 });
         }
         self.frame = Some(Current {
             kind: header.kind,
@@ -180,14 +181,16 @@ impl Inbound {
         Ok(match kind {
             Kind::Start { .. } | Kind::Continue if !fin => None,
             Kind::Start { .. } | Kind::Continue => match self.message.take() {
-                Some(message) if message.text && str::from_utf8(&message.bytes).is_err() => {
+                Some(message)
+                    if message.text && str::from_utf8(message.piece.as_ref()).is_err() =>
+                {
                     return Err(Violation::NotUtf8);
                 }
-                message => message.map(|message| Item::Message(message.bytes.freeze())),
+                message => message.map(|mut message| message.item()),
             },
-            Kind::Ping => Some(Item::Ping(std::mem::take(&mut self.control).freeze())),
+            Kind::Ping => Some(Item::Ping(std::mem::take(&mut self.control).into())),
             Kind::Pong => {
-                self.control = BytesMut::new();
+                self.control = Vec::new();
                 Some(Item::Pong)
             }
             Kind::Close => {
@@ -215,9 +218,26 @@ mod tests {
     #[test]
     fn no_room_is_made_for_what_was_only_announced() {
         let mut inbound = Inbound::new(Role::Client, 1 << 40);
-        let head = [0x82, 127, 0, 0, 0, 0x80, 0, 0, 0, 0];
+        let head = [0x82, 127, 0, 0, 0, 0x80, 0, 0, 0, 0, 7];
         assert_eq!(inbound.next(&mut &head[..]), Ok(None));
-        let (into, most) = inbound.direct().unwrap();
-        assert!(into.capacity() <= RESERVE && most == 1 << 39);
+        let bytes = inbound.message.as_mut().unwrap().piece.bytes();
+        assert_eq!((&bytes[..], bytes.capacity()), (&[7][..], PIECE));
+    }
+
+    #[test]
+    fn s26_a_long_message_comes_in_pieces() {
+        let mut inbound = Inbound::new(Role::Client, 1 << 20);
+        let head = [0x82, 127, 0, 0, 0, 0, 0, 8, 0, 1];
+        assert_eq!(inbound.next(&mut &head[..]), Ok(None));
+        let payload: Vec<u8> = (0..=1 << 19u32).map(|at: u32| at.to_le_bytes()[0]).collect();
+        let (mut rest, mut got) = (&payload[..], Vec::new());
+        while let Some(item) = inbound.next(&mut rest).unwrap() {
+            match item {
+                Item::Message(bytes) if got.is_empty() => got.extend_from_slice(&bytes),
+                Item::Continued(bytes) if bytes.len() <= PIECE => got.extend_from_slice(&bytes),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(got == payload);
     }
 }

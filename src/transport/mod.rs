@@ -1,7 +1,7 @@
 //! WebSockets: handshakes, limits, keep-alive and the close, on any byte stream.
 //!
 //! The only module that names tokio-tungstenite, tokio-rustls and hyper's server. What it hands
-//! up are whole messages as [`bytes::Bytes`]; what they mean is `protocol`'s business.
+//! up are messages as [`bytes::Bytes`]; what they mean is `protocol`'s business.
 //!
 //! tokio-tungstenite does the client's handshake and the headers of frames. Buffers, masks, reads
 //! and writes are ours: the library copies each payload into a buffer of the connection's own,

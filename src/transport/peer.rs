@@ -86,8 +86,11 @@ impl TransportError {
 /// What came from the peer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Incoming {
-    /// A whole message; text as its UTF-8 bytes.
+    /// A message, text as its UTF-8 bytes; of a long binary one the start.
     Message(Bytes),
+    /// What follows in the message that came last. Its end is not told: it makes no difference to
+    /// a stream, and other messages are short.
+    Continued(Bytes),
     /// The peer has closed, with this code ([`close_code::NONE`] if it gave none) and reason.
     Closed(u16, String),
 }
@@ -258,7 +261,7 @@ impl PeerReceiver {
     /// words from the peer.
     pub async fn drain(&mut self, limit: Duration) {
         let _ = tokio::time::timeout(limit, async {
-            while let Ok(Incoming::Message(_)) = self.next().await {}
+            while let Ok(Incoming::Message(_) | Incoming::Continued(_)) = self.next().await {}
             while self.next().await.is_ok() {}
         })
         .await;

@@ -10,9 +10,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{BufMut, Bytes};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_util::io::poll_read_buf;
 
 use super::{
     Incoming, PeerStream, Role, TransportError, close_code,
@@ -111,6 +110,7 @@ impl Socket {
             let item = ready!(self.poll_item(cx)).inspect_err(|_| self.failed = true)?;
             let incoming = match item {
                 Item::Message(bytes) => return Poll::Ready(Ok(Incoming::Message(bytes))),
+                Item::Continued(bytes) => return Poll::Ready(Ok(Incoming::Continued(bytes))),
                 Item::Pong => continue,
                 Item::Ping(payload) => {
                     self.pong = Some(payload);
@@ -165,18 +165,8 @@ impl Socket {
 
     /// Reads once. Everything that was read before has been taken.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        let stream = Pin::new(&mut self.stream);
-        let count = match self.inbound.direct() {
-            Some((into, most)) => {
-                let read = ready!(poll_read_buf(stream, cx, &mut into.limit(most)));
-                if let Ok(count) = read {
-                    self.inbound.filled(count);
-                }
-                read
-            }
-            None => ready!(self.unread.poll_read(stream, cx)),
-        };
-        Poll::Ready(match count {
+        let read = ready!(self.unread.poll_read(Pin::new(&mut self.stream), cx));
+        Poll::Ready(match read {
             Ok(0) => Err(TransportError::Lost(None)),
             Ok(_) => {
                 self.heard = true;

@@ -4,20 +4,20 @@
 //! next change), so one type serves the client's streams and every crossing between a task and
 //! JavaScript. Chunks that were pushed whole are handed on without a copy.
 
+mod pieces;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
+
+pub(crate) use pieces::{PIECE, Piece};
 
 /// What each chunk counts beside its bytes, so that a flood of tiny chunks is bounded too.
 const CHUNK_COST: usize = 64;
-
-/// The most that [`Pipe::push_slice`] puts into one chunk: large enough that the cost of a
-/// message vanishes, small enough that input of others is not held up behind one write.
-const SLICE_CHUNK: usize = 64 * 1024;
 
 /// A bounded queue of bytes. Shared by its two ends through an [`Arc`].
 ///
@@ -85,7 +85,8 @@ impl Pipe {
         room
     }
 
-    /// Copies as much of `bytes` as there is room for; answers how many bytes that was. Takes
+    /// Copies as much of `bytes` as there is room for, in chunks of at most [`PIECE`]; answers how many
+    /// bytes that was. Takes
     /// (and drops) all of them if the consumer is gone.
     pub fn push_slice(&self, bytes: &[u8]) -> usize {
         let mut state = self.state();
@@ -94,11 +95,12 @@ impl Pipe {
         }
         let mut rest = bytes;
         while !rest.is_empty() && state.cost() < self.limit {
-            let room = (self.limit - state.cost()).min(SLICE_CHUNK).min(rest.len());
+            let prefix = self.prefix.as_slice();
+            let room = (self.limit - state.cost()).min(PIECE - prefix.len()).min(rest.len());
             let (now, later) = rest.split_at(room);
-            let mut chunk = BytesMut::with_capacity(1 + now.len());
-            chunk.extend(self.prefix);
-            chunk.put_slice(now);
+            let mut chunk = Piece::with_room(prefix.len() + now.len());
+            chunk.bytes().extend_from_slice(prefix);
+            chunk.bytes().extend_from_slice(now);
             state.put(chunk.freeze());
             rest = later;
         }
@@ -289,10 +291,10 @@ mod tests {
     #[test]
     fn each_slice_chunk_begins_with_the_prefix() {
         let pipe = Pipe::with_prefix(1 << 20, 9);
-        let bytes = vec![1; SLICE_CHUNK + 1];
+        let bytes = vec![1; PIECE];
         assert_eq!(pipe.push_slice(&bytes), bytes.len());
         let first = pipe.pop().unwrap();
-        assert_eq!((first.len(), first[0], first[1]), (SLICE_CHUNK + 1, 9, 1));
+        assert_eq!((first.len(), first[0], first[1]), (PIECE, 9, 1));
         assert_eq!(pipe.pop().unwrap(), Bytes::from_static(&[9, 1]));
     }
 
