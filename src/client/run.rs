@@ -184,7 +184,7 @@ async fn receive(
     loop {
         let wire = tokio::select! {
             biased;
-            incoming = receiver.next() => match incoming {
+            incoming = next(receiver, shared) => match incoming {
                 Ok(Incoming::Message(wire)) => wire,
                 Ok(Incoming::Continued(bytes)) => {
                     if let Some(queue) = continued {
@@ -243,9 +243,23 @@ async fn receive(
     }
 }
 
+/// What the server says next. The output's readers are woken when there is nothing more now: once
+/// for a burst.
+async fn next(receiver: &mut PeerReceiver, shared: &Shared) -> Result<Incoming, TransportError> {
+    poll_fn(|cx| {
+        let polled = receiver.poll_next(cx);
+        if polled.is_pending() {
+            shared.stdout.wake_reader();
+            shared.stderr.wake_reader();
+        }
+        polled
+    })
+    .await
+}
+
 /// Queues output; waits while the queue is full.
 async fn put(queue: &Pipe, bytes: Bytes, shared: &Shared) {
-    if queue.push(bytes) {
+    if queue.push_quietly(bytes) {
         return;
     }
     let mut room = pin!(poll_fn(|cx| queue.poll_room(cx)));

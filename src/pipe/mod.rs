@@ -85,6 +85,33 @@ impl Pipe {
         room
     }
 
+    /// As [`Pipe::push`], but lets the consumer sleep until the queue is half full, or until
+    /// [`Pipe::wake_reader`]: one wake-up for many chunks.
+    pub fn push_quietly(&self, chunk: Bytes) -> bool {
+        let mut state = self.state();
+        if state.closed || state.ended || chunk.is_empty() {
+            return true;
+        }
+        state.put(chunk);
+        let cost = state.cost();
+        let reader = if cost > self.limit / 2 { state.reader.take() } else { None };
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        cost < self.limit
+    }
+
+    /// Wakes the consumer if something waits for it.
+    pub fn wake_reader(&self) {
+        let mut state = self.state();
+        let reader = if state.chunks.is_empty() { None } else { state.reader.take() };
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
     /// Copies as much of `bytes` as there is room for, in chunks of at most [`PIECE`]; answers how many
     /// bytes that was. Takes
     /// (and drops) all of them if the consumer is gone.
@@ -313,6 +340,24 @@ mod tests {
         pipe.end();
         assert_eq!(count.0.load(Ordering::Relaxed), 2);
         assert!(pipe.is_ended());
+    }
+
+    #[test]
+    fn quiet_chunks_wake_nobody_until_the_queue_is_half_full_or_the_burst_is_over() {
+        let pipe = Pipe::new(1000);
+        let (count, waker) = counter();
+        assert!(!pipe.arm_reader(&waker));
+        assert!(pipe.push_quietly(Bytes::from_static(&[0; 100])));
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        pipe.wake_reader();
+        pipe.wake_reader();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        pipe.pop();
+        pipe.wake_reader();
+        assert!(!pipe.arm_reader(&waker));
+        assert!(pipe.push_quietly(Bytes::from_static(&[0; 500])));
+        assert_eq!(count.0.load(Ordering::Relaxed), 2);
+        assert!(!pipe.push_quietly(Bytes::from_static(&[0; 500])));
     }
 
     #[test]

@@ -221,7 +221,12 @@ impl PeerReceiver {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, TransportError>> {
+    /// [`PeerReceiver::next`], for those who poll by hand.
+    ///
+    /// # Errors
+    ///
+    /// As [`PeerReceiver::next`].
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, TransportError>> {
         locked(&self.0, |Shared { socket, heart }| {
             let polled = socket.poll_next(cx);
             if socket.take_heard() {
