@@ -69,7 +69,8 @@ impl Calls {
         F: Future<Output = Result<T, BollardError>>,
     {
         let docker = self.docker(api)?;
-        match tokio::time::timeout(self.timeout, make(docker)).await {
+        // In a box: calls are rare, and every session has room for several of them in its task.
+        match tokio::time::timeout(self.timeout, Box::pin(make(docker))).await {
             Err(_) => Err(EngineError::timed_out(&self.host, what, self.timeout)),
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.convert(what, error)),

@@ -160,7 +160,8 @@ impl Aftermath {
                     Err(_) => return Ok(()),
                 },
             };
-            end_processes(&exec, grace).await
+            // In a box: seldom needed, and large.
+            Box::pin(end_processes(&exec, grace)).await
         };
         tokio::join!(drain, end).1
     }
@@ -257,6 +258,7 @@ async fn join(
             return end;
         }
     };
+    drop(opening);
     let exec: &Exec = match doomed.insert(Doomed::Running(Box::new(exec))) {
         Doomed::Running(exec) => exec,
         Doomed::Opening(_) => return SessionEnd::Cancelled,
