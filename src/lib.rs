@@ -7,9 +7,10 @@
 //! | module | knows | may import |
 //! |---|---|---|
 //! | [`protocol`] | bytes and messages; no I/O, no clock | nothing |
+//! | `pace` | when to read next in bulk | nothing |
 //! | [`pipe`] | a bounded queue of bytes between two tasks or threads | nothing |
-//! | [`engine`] | one Docker-compatible engine; hijacked exec streams | nothing |
-//! | [`transport`] | WebSockets: handshakes, limits, keep-alive | `protocol` |
+//! | [`engine`] | one Docker-compatible engine; hijacked exec streams | `pace` |
+//! | [`transport`] | WebSockets: handshakes, frames, limits, keep-alive | `protocol`, `pipe`, `pace` |
 //! | [`session`] | one peer joined to one exec | `protocol`, `engine`, `transport` |
 //! | [`server`] | listening, admission, the sessions of one server | all above |
 //! | [`client`] | the other end of a session | `protocol`, `pipe`, `transport` |
@@ -18,6 +19,7 @@
 pub mod cli;
 pub mod client;
 pub mod engine;
+mod pace;
 pub mod pipe;
 pub mod protocol;
 pub mod server;

@@ -11,8 +11,9 @@ use std::{
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("pipe", &[]),
-    ("engine", &[]),
-    ("transport", &["protocol", "pipe"]),
+    ("pace", &[]),
+    ("engine", &["pace"]),
+    ("transport", &["protocol", "pipe", "pace"]),
     ("session", &["protocol", "engine", "transport"]),
     ("server", &["session", "transport", "engine", "protocol"]),
     ("client", &["transport", "protocol", "pipe"]),

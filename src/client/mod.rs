@@ -123,7 +123,7 @@ impl Client {
         events: ClientEvents,
     ) -> Self {
         let (limit, keep_alive) = (options.max_message_size, options.keep_alive);
-        let peer = Peer::client(stream, &head, limit, keep_alive);
+        let peer = Peer::client(stream, head, limit, keep_alive);
         Self::start(peer, modern, options, events)
     }
 

@@ -4,7 +4,7 @@
 //! Engine ── calls.rs ──── typed calls (bollard) ──┐
 //!   │                                             ├── connect.rs ── unix socket, TCP
 //!   └─ Exec ── hijack.rs ─ HTTP up to the 101 ────┘
-//!        ├─ ExecStream: ExecInput, ExecOutput (demux.rs splits, pace.rs times the reads)
+//!        ├─ ExecStream: ExecInput, ExecOutput (demux.rs splits, `pace` times the reads)
 //!        ├─ events.rs: the engine tells that a command has ended
 //!        └─ processes/: ends what a command has started
 //! ```
@@ -20,7 +20,6 @@ mod events;
 mod exec;
 mod hijack;
 mod host;
-mod pace;
 mod processes;
 mod stream;
 

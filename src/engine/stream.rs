@@ -17,7 +17,7 @@ use super::demux::{Chunk, Demux, Framing};
 use super::error::EngineError;
 use super::hijack::Hijacked;
 use super::host::EngineHost;
-use super::pace::Pace;
+use crate::pace::Pace;
 
 /// The most that one read takes: a little more than a unix socket holds (208 KiB).
 const READ_SIZE: usize = 256 * 1024;

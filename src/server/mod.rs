@@ -272,7 +272,7 @@ impl Server {
     ) {
         let shared = &self.0;
         let options = &shared.options;
-        let peer = Peer::server(stream, &head, options.max_message_size, options.keep_alive);
+        let peer = Peer::server(stream, head, options.max_message_size, options.keep_alive);
         let Some(slot) = slot else {
             return turn_away(peer, TOO_MANY, options.close_timeout).await;
         };

@@ -236,7 +236,7 @@ async fn open(target: Target, options: &ConnectOptions) -> Result<(Peer, bool), 
             let ours = response.headers().contains_key(SERVER_HEADER);
             let (stream, head) = stream.into_parts();
             let (limit, times) = (options.max_message_size, options.keep_alive);
-            Ok((Peer::client(stream, &head, limit, times), ours))
+            Ok((Peer::client(stream, head.freeze(), limit, times), ours))
         }
         Err(WsError::Http(response)) => {
             let body = stream.read_some(REFUSAL_BODY, response.headers()).await;

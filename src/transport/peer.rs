@@ -114,19 +114,21 @@ impl Peer {
     /// The server's end of `stream`, after the 101 was written. `head` holds bytes that came
     /// behind the request, `limit` is the size of the largest message to take.
     #[must_use]
-    pub fn server(stream: PeerStream, head: &[u8], limit: usize, times: KeepAlive) -> Self {
+    pub fn server(stream: PeerStream, head: Bytes, limit: usize, times: KeepAlive) -> Self {
         Self::new(stream, head, Role::Server, limit, times)
     }
 
     /// The client's end of `stream`, after the 101 was read. `head` holds bytes that came
     /// behind the response.
     #[must_use]
-    pub fn client(stream: PeerStream, head: &[u8], limit: usize, times: KeepAlive) -> Self {
+    pub fn client(stream: PeerStream, head: Bytes, limit: usize, times: KeepAlive) -> Self {
         Self::new(stream, head, Role::Client, limit, times)
     }
 
-    fn new(stream: PeerStream, head: &[u8], role: Role, limit: usize, times: KeepAlive) -> Self {
-        let socket = Socket::new(stream, head, role, limit);
+    fn new(stream: PeerStream, head: Bytes, role: Role, limit: usize, times: KeepAlive) -> Self {
+        // Few bytes, or none, may hold on to the large buffer of whoever read the handshake.
+        let socket = Socket::new(stream, &head, role, limit);
+        drop(head);
         let heart = Heart::new(times, Instant::now());
         Self(Arc::new(Mutex::new(Shared { socket, heart })))
     }
