@@ -181,14 +181,17 @@ impl Work {
     }
 
     async fn echo(&self, output: &mut Output) -> io::Result<()> {
-        loop {
-            let input = output.read(|input| (input.last().copied(), in_frame(input, self.framed)));
-            let (last, frame) = input.await?;
-            if last.is_none() || (self.tty && last == Some(CTRL_D)) {
-                return Ok(());
-            }
-            output.socket.write_all(&frame).await?;
+        let mut over = false;
+        while !over {
+            let frame = output.read(|input| {
+                let text = input.strip_suffix(&[CTRL_D]).filter(|_| self.tty).unwrap_or(input);
+                (text.len() < input.len() || input.is_empty(), in_frame(text, self.framed))
+            });
+            let frame = frame.await?;
+            over = frame.0;
+            output.socket.write_all(&frame.1).await?;
         }
+        Ok(())
     }
 
     async fn print(&self, output: &mut Output, text: &str) -> io::Result<()> {
