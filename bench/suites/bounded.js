@@ -2,7 +2,8 @@
 
 const { runIn } = require('../lib/container');
 const { Stalled } = require('../lib/child');
-const { PEERS, available, withPair } = require('../lib/peers');
+const { PEERS, withPair } = require('../lib/peers');
+const { available } = require('../lib/servers');
 const { peakKib, residentKib, resetPeak } = require('../lib/processes');
 const { fixed, table } = require('../lib/table');
 
@@ -51,7 +52,7 @@ async function measure(name, context, { job, args }, expected) {
 
 /** Large transfers of random bytes, with fast and slow ends: each byte arrives, and the server's memory stays small. */
 module.exports = async function bounded(context, { quick, full }) {
-  const names = available(quick ? ['adopted'] : ['original', 'adopted', 'port', 'dewNode'], context);
+  const names = available(PEERS, quick ? ['adopted'] : ['original', 'adopted', 'port', 'dewNode'], context);
   const list = cases(full, quick);
   const largest = Math.max(...list.filter(({ job }) => job === 'output').map(({ mib }) => mib));
   await runIn(context, ['sh', '-c', `head -c ${largest * MIB} /dev/urandom > ${RANDOM}`]);

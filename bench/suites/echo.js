@@ -1,12 +1,13 @@
 'use strict';
 
-const { PEERS, available, withPair } = require('../lib/peers');
+const { PEERS, withPair } = require('../lib/peers');
+const { available } = require('../lib/servers');
 const { quantile } = require('../lib/stats');
 const { fixed, table } = require('../lib/table');
 
 /** From a key to its echo, through a terminal. */
 module.exports = async function echo(context, { quick }) {
-  const names = available(['engine', 'original', 'adopted', 'port', 'dewNode'], context);
+  const names = available(PEERS, ['engine', 'original', 'adopted', 'port', 'dewNode'], context);
   const samples = quick ? 250 : 500;
   const rounds = quick ? 2 : 3;
   const times = Object.fromEntries(names.map((name) => [name, []]));

@@ -14,6 +14,6 @@ module.exports = async function input(context, { quick }) {
       if (result.code !== 0 || Number(result.text) !== bytes) throw new Error(`wc -c said ${result.text}, exit code ${result.code}`);
     },
   };
-  return transfer(`Input: ${mib} MiB to wc -c`, ['engine', 'original', 'adopted', 'port', 'dew', 'docker'], context, job,
+  return transfer(`Input: ${mib} MiB to wc -c`, ['engine', 'socat', 'dockerode', 'original', 'adopted', 'port', 'dew', 'docker'], context, job,
     { rounds: quick ? 2 : 7, tries: quick ? 1 : 3 });
 };

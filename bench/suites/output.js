@@ -18,7 +18,7 @@ module.exports = async function output(context, { quick }) {
       if (result.code !== 0 || result.bytes !== bytes) throw new Error(`${result.bytes} bytes, exit code ${result.code}`);
     },
   };
-  const result = await transfer(`Output: dd, ${mib} MiB`, ['engine', 'original', 'adopted', 'port', 'dew', 'docker'], context, job,
+  const result = await transfer(`Output: dd, ${mib} MiB`, ['engine', 'socat', 'dockerode', 'original', 'adopted', 'port', 'dew', 'docker'], context, job,
     { rounds: quick ? 3 : 7, tries: quick ? 1 : 4 });
   const { engine, original, ...rest } = result.summaries;
   console.log('');

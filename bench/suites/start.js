@@ -1,12 +1,13 @@
 'use strict';
 
-const { PEERS, available, withPair } = require('../lib/peers');
+const { PEERS, withPair } = require('../lib/peers');
+const { available } = require('../lib/servers');
 const { quantile } = require('../lib/stats');
 const { fixed, table } = require('../lib/table');
 
 /** From connecting, or from starting the program, to the first byte of output. */
 module.exports = async function start(context, { quick }) {
-  const names = available(['engine', 'original', 'adopted', 'port', 'dew', 'docker'], context);
+  const names = available(PEERS, ['engine', 'original', 'adopted', 'port', 'dew', 'docker'], context);
   const rounds = quick ? 2 : 10;
   const count = 5;
   const times = Object.fromEntries(names.map((name) => [name, []]));
