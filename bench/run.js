@@ -40,7 +40,8 @@ const ON = {
 
 const SUITES = {
   output: 'real', input: 'real', echo: 'real', start: 'real', idle: 'real', bounded: 'real', soak: 'real',
-  ceiling: 'fakePinned',
+  ceiling: 'fakePinned', scale: 'fakePinned', loop: 'fakePinned', busy: 'fake', slow: 'fake', rate: 'fake',
+  small: 'nothing', size: 'nothing',
   require: 'nothing',
 };
 

@@ -4,6 +4,7 @@
 const { fork } = require('child_process');
 const { once } = require('events');
 const { pinned } = require('./cpus');
+const { cpuSeconds } = require('./processes');
 
 /** The measured process made no headway for too long. */
 class Stalled extends Error {}
@@ -64,6 +65,11 @@ class Child {
 
   get pid() {
     return this.#process.pid;
+  }
+
+  /** Seconds of processor time so far. */
+  cpu() {
+    return cpuSeconds(this.pid);
   }
 
   #onMessage({ id, progress, result, error }) {

@@ -3,7 +3,7 @@
 
 const path = require('path');
 const { Child } = require('./child');
-const { cpuSeconds, endedChildrenCpuSeconds } = require('./processes');
+const { pinned } = require('./cpus');
 const { ProgramClient, addonIsBuilt, dew, docker } = require('./programs');
 const { SERVERS, installed, startServer } = require('./servers');
 
@@ -50,35 +50,34 @@ class Pair {
 
   /** Has the client do a job of `peers/client.js`. */
   call(name, args, options) {
-    return this.#client instanceof Child ? this.#client.call(name, args, options) : this.#client[name](args);
+    return this.#client.call(name, args, options);
   }
 
   /** Seconds of processor time so far: `{ server, client }`. */
   cpu() {
-    return {
-      server: this.#server ? this.#server.cpu() : 0,
-      client: this.#client instanceof Child ? cpuSeconds(this.#client.pid) : endedChildrenCpuSeconds(),
-    };
+    return { server: this.#server ? this.#server.cpu() : 0, client: this.#client.cpu() };
   }
 
   async end() {
-    if (this.#client instanceof Child) await this.#client.end();
+    await this.#client.end();
     if (this.#server) await this.#server.end();
   }
 }
 
-function startClient(kind, { engine, container }, url) {
+/** A client of a kind, on `cpus` or on any: `call()` for the jobs of `peers/client.js`, `cpu()`, `end()`. */
+function startClient(kind, { engine, container }, url, { cpus } = {}) {
   if (kind === 'dew') {
-    return new ProgramClient({ output: [...dew(), 'exec', '-T', '-n', url], input: [...dew(), 'exec', '-T', url] });
+    const exec = pinned(cpus, [...dew(), 'exec', '-T']);
+    return new ProgramClient({ output: [...exec, '-n', url], input: [...exec, url] });
   }
   if (kind === 'docker') {
     const exec = [...docker(), 'exec'];
     return new ProgramClient({ output: [...exec, container], input: [...exec, '-i', container] }, { DOCKER_HOST: engine.host });
   }
   // Whoever speaks to the engine itself may do so through a server that only relays.
-  const host = url?.startsWith('tcp:') ? url : engine.host;
+  const host = url?.startsWith('tcp:') ? url : engine?.host;
   const target = ['engine', 'dockerode'].includes(kind) ? { engine: { host }, container } : { url };
-  return new Child(path.join(__dirname, '../peers/client.js'), { kind, target });
+  return new Child(path.join(__dirname, '../peers/client.js'), { kind, target }, { cpus });
 }
 
 /** Starts the server and the client of a peer, and lets one small session warm both up. */
@@ -105,4 +104,4 @@ async function withPair(name, context, fn) {
   }
 }
 
-module.exports = { PEERS, withPair };
+module.exports = { PEERS, startClient, withPair };

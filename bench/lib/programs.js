@@ -8,6 +8,7 @@ const path = require('path');
 const { once } = require('events');
 const { find } = require('../../scripts/lib/tools');
 const { pinned } = require('./cpus');
+const { endedChildrenCpuSeconds } = require('./processes');
 
 const ROOT = path.join(__dirname, '../..');
 
@@ -71,6 +72,17 @@ class ProgramClient {
     this.#words = words;
     this.#env = env;
   }
+
+  call(name, args) {
+    return this[name](args);
+  }
+
+  /** Of all programs that have run: nobody else's children end while one is measured. */
+  cpu() {
+    return endedChildrenCpuSeconds();
+  }
+
+  async end() {}
 
   async output({ command, bytes }) {
     const { code, ms } = await this.#run(this.#words.output, command);

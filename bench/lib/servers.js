@@ -60,7 +60,7 @@ async function startServer(kind, { engine, container }, { cpus, gc = false } = {
   try {
     const { url } = await child.call('listen');
     const { pid } = child;
-    return { pid, url, cpu: () => cpuSeconds(pid), call: (name, args) => child.call(name, args), end: () => child.end() };
+    return { pid, url, cpu: () => child.cpu(), call: (name, args) => child.call(name, args), end: () => child.end() };
   } catch (error) {
     await child.end();
     throw error;
