@@ -3,6 +3,7 @@
 
 const { spawn } = require('child_process');
 const readline = require('readline');
+const { setTimeout } = require('timers/promises');
 const { once } = require('events');
 const { example } = require('./build');
 const { patiently } = require('./child');
@@ -37,6 +38,19 @@ class LoadClient {
       this.#call = call;
       this.#process.stdin.write(`${JSON.stringify({ ...args, do: name })}\n`);
     }, () => { this.#call = null; });
+  }
+
+  /**
+   * What all sessions move within `ms`, once they have had `ms / 4` to begin: megabytes a second, and
+   * the seconds of `cpu()` for each gigabyte.
+   */
+  async flow(ms, cpu = () => 0) {
+    await setTimeout(ms / 4);
+    const began = process.hrtime.bigint();
+    const before = { bytes: (await this.call('moved')).bytes, cpu: cpu() };
+    await setTimeout(ms);
+    const bytes = (await this.call('moved')).bytes - before.bytes;
+    return { rate: bytes / (Number(process.hrtime.bigint() - began) / 1e3), cpu: (cpu() - before.cpu) / (bytes / 1e9) };
   }
 
   async end() {

@@ -61,7 +61,12 @@ impl Clients {
         let began = Instant::now();
         let mut answer = match job["do"].as_str().unwrap_or_default() {
             "open" => self.open(job).await?,
-            "go" => self.go().await?,
+            "start" => self.start().await?,
+            "go" => {
+                self.start().await?;
+                self.wait().await?
+            }
+            "moved" => json!({ "bytes": MOVED.load(Ordering::Relaxed) }),
             "input" => self.input(number(job, "bytes")?, number(job, "size")?).await?,
             "wait" => self.wait().await?,
             "keys" => self.keys(job).await?,
@@ -110,12 +115,12 @@ impl Clients {
         Ok(())
     }
 
-    /// One byte of input for each session, and then as `wait`.
-    async fn go(&mut self) -> io::Result<Value> {
+    /// One byte of input for each session. The job `go` is this, and then `wait`.
+    async fn start(&mut self) -> io::Result<Value> {
         for session in &self.sessions {
             session.send(&wire::input(session.wire, 1)).await?;
         }
-        self.wait().await
+        Ok(json!({}))
     }
 
     /// `bytes`, `size`: each session sends so much input in messages of that size, and then as `wait`.

@@ -11,8 +11,8 @@ const state = (pid) => ({ rss: residentKib(pid), descriptors: descriptors(pid), 
 /** Many sessions, many at once, some of whose clients vanish: what the server keeps of them. */
 module.exports = async function soak(context, { quick }) {
   const names = available(PEERS, quick ? ['adopted'] : ['original', 'adopted', 'dewNode'], context);
-  const count = quick ? 150 : 1000;
-  const width = quick ? 50 : 100;
+  const count = quick ? 60 : 1000;
+  const width = quick ? 30 : 100;
   const results = {};
   for (const name of names) {
     const already = await processes(context);
