@@ -4,6 +4,7 @@
 // that costs next to nothing.
 //
 //   npm run bench -- [--quick | --full] [--only NAME[,NAME...]] [--json FILE]
+//   npm run bench -- --plots FILE
 //
 //   --quick   less of everything, under two minutes
 //   --full    more of what takes long: the slow peer of `bounded` reads 500 MiB, which takes four
@@ -13,6 +14,9 @@
 //             on the fake one    ceiling, scale, loop, busy, slow, rate, startFake
 //             on none            small, require, size
 //   --json    every single figure, for other programs
+//   --plots   measures nothing, and draws docs/plots/*.svg from what --json wrote
+//
+// The programs bench/fake-engine and bench/load-client are built by cargo where they are missing.
 
 const fs = require('fs');
 const os = require('os');
@@ -22,6 +26,7 @@ const { printBars } = require('./lib/bars');
 const { startContainer, removeContainer } = require('./lib/container');
 const { OTHERS } = require('./lib/cpus');
 const { withFakeEngine } = require('./lib/fake-engine');
+const { writePlots } = require('./lib/plots');
 
 /** A suite with an engine of its own each: nothing that one leaves behind slows the next one down. */
 const ON = {
@@ -50,14 +55,16 @@ const FULL_ONLY = ['busyReal'];
 function parse(args) {
   const { values } = parseArgs({
     args,
-    options: { quick: { type: 'boolean' }, full: { type: 'boolean' }, only: { type: 'string' }, json: { type: 'string' } },
+    options: {
+      quick: { type: 'boolean' }, full: { type: 'boolean' }, only: { type: 'string' }, json: { type: 'string' }, plots: { type: 'string' },
+    },
   });
   const usual = Object.keys(SUITES).filter((name) => values.full || !FULL_ONLY.includes(name));
   const suites = values.only ? values.only.split(',') : usual;
   const unknown = suites.find((name) => !Object.hasOwn(SUITES, name));
   if (unknown !== undefined) throw new Error(`no suite '${unknown}': choose from ${Object.keys(SUITES).join(', ')}`);
   if (values.quick && values.full) throw new Error('--quick and --full exclude each other');
-  return { suites, json: values.json, options: { quick: Boolean(values.quick), full: Boolean(values.full) } };
+  return { suites, json: values.json, plots: values.plots, options: { quick: Boolean(values.quick), full: Boolean(values.full) } };
 }
 
 async function machine(engine) {
@@ -93,6 +100,10 @@ async function runSuites(engine, { suites, options }) {
 async function main(args) {
   if (process.platform !== 'linux') throw new Error('the benchmarks read /proc: they need Linux');
   const wanted = parse(args);
+  if (wanted.plots) {
+    writePlots(wanted.plots);
+    return;
+  }
   const began = Date.now();
   const measure = async (engine) => {
     const about = await machine(engine);
