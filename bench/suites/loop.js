@@ -36,8 +36,8 @@ function measure(kind, context, seconds) {
 module.exports = async function loop(context, { quick }) {
   const kinds = available(SERVERS, quick ? ['adopted'] : ['original', 'adopted', 'port'], context);
   const rounds = Object.fromEntries(kinds.map((kind) => [kind, []]));
-  for (let round = 0; round < (quick ? 1 : 5); round++) {
-    for (const kind of kinds) rounds[kind].push(await measure(kind, context, quick ? 2 : 5));
+  for (let round = 0; round < (quick ? 1 : 3); round++) {
+    for (const kind of kinds) rounds[kind].push(await measure(kind, context, quick ? 2 : 4));
   }
   const results = Object.fromEntries(kinds.map((kind) => {
     const middle = (pick) => median(rounds[kind].map(pick));

@@ -23,7 +23,7 @@ module.exports = async function rate(context, { quick }) {
   const kinds = available(SERVERS, ['engine', 'original', 'adopted', 'port', 'dew'], context);
   const count = quick ? 800 : 4000;
   const rounds = Object.fromEntries(kinds.map((kind) => [kind, []]));
-  for (let round = 0; round < (quick ? 1 : 5); round++) {
+  for (let round = 0; round < (quick ? 1 : 3); round++) {
     for (const kind of kinds) rounds[kind].push(await measure(kind, context, count));
   }
   console.log(`\n## Sessions that begin and end, ${WIDTH} at once, fake engine\n`);

@@ -66,7 +66,7 @@ module.exports = async function scale(context, { quick }) {
   const results = Object.fromEntries(kinds.map((kind) => [kind, []]));
   for (const count of counts) {
     for (const kind of kinds) {
-      results[kind].push(await measure(kind, context, count, quick ? 1000 : 4000));
+      results[kind].push(await measure(kind, context, count, quick ? 1000 : 2000));
     }
   }
   const rows = kinds.flatMap((kind) => results[kind].map((one) => [SERVERS[kind].title, one]));

@@ -55,7 +55,7 @@ function summary(rounds, size) {
 /** What a client can take, from a server that does nothing but send. */
 module.exports = async function small(_context, { quick }) {
   const kinds = available(CLIENTS, Object.keys(CLIENTS), {});
-  const count = quick ? 1 : 7;
+  const count = quick ? 1 : 5;
   const server = new Child(path.join(__dirname, '../peers/blaster.js'), {}, { cpus: OTHERS });
   const results = {};
   try {
