@@ -1,36 +1,75 @@
 #!/usr/bin/env node
 'use strict';
-// Measures the product against its limit and its peers, on a real engine, in one run.
+// Measures the product against its limit and its peers in one run: on a real engine, and on a fake one
+// that costs next to nothing.
 //
 //   npm run bench -- [--quick | --full] [--only NAME[,NAME...]] [--json FILE]
+//   npm run bench -- --plots FILE
 //
 //   --quick   less of everything, under two minutes
-//   --full    the slow peer of the suite `bounded` reads 500 MiB, which takes four minutes a peer
-//   --only    some suites: output, input, echo, start, idle, bounded, require, soak
+//   --full    more of what takes long: the slow peer of `bounded` reads 500 MiB, which takes four
+//             minutes a peer, and `busyReal` is measured
+//   --only    some suites:
+//             on a real engine   output, input, echo, start, idle, bounded, soak, busyReal
+//             on the fake one    ceiling, scale, loop, busy, slow, rate, startFake
+//             on none            small, require, size
 //   --json    every single figure, for other programs
+//   --plots   measures nothing, and draws docs/plots/*.svg from what --json wrote
+//
+// The programs bench/fake-engine and bench/load-client are built by cargo first, where they are missing.
 
 const fs = require('fs');
 const os = require('os');
 const { parseArgs } = require('util');
 const { ask, withEngine } = require('../scripts/engine');
+const { printBars } = require('./lib/bars');
+const { example } = require('./lib/build');
 const { startContainer, removeContainer } = require('./lib/container');
+const { OTHERS } = require('./lib/cpus');
+const { withFakeEngine } = require('./lib/fake-engine');
+const { writePlots } = require('./lib/plots');
 
-const SUITES = ['output', 'input', 'echo', 'start', 'idle', 'bounded', 'require', 'soak'];
+/** A suite with an engine of its own each: nothing that one leaves behind slows the next one down. */
+const ON = {
+  async real(engine, suite) {
+    const container = await startContainer(engine);
+    try {
+      return await suite({ engine, container });
+    } finally {
+      await removeContainer(engine, container);
+    }
+  },
+  /** Where the server has a core of its own, the engine is on the others. */
+  fake: (_engine, suite) => withFakeEngine((engine) => suite({ engine, container: 'bench' })),
+  fakePinned: (_engine, suite) => withFakeEngine((engine) => suite({ engine, container: 'bench' }), { cpus: OTHERS }),
+  nothing: (_engine, suite) => suite({}),
+};
+
+const SUITES = {
+  output: 'real', input: 'real', echo: 'real', start: 'real', idle: 'real', bounded: 'real', soak: 'real', busyReal: 'real',
+  ceiling: 'fakePinned', scale: 'fakePinned', loop: 'fakePinned', busy: 'fake', slow: 'fake', rate: 'fake', startFake: 'fake',
+  small: 'nothing', require: 'nothing', size: 'nothing',
+};
+/** Not part of a run unless it is asked for. */
+const FULL_ONLY = ['busyReal'];
 
 function parse(args) {
   const { values } = parseArgs({
     args,
-    options: { quick: { type: 'boolean' }, full: { type: 'boolean' }, only: { type: 'string' }, json: { type: 'string' } },
+    options: {
+      quick: { type: 'boolean' }, full: { type: 'boolean' }, only: { type: 'string' }, json: { type: 'string' }, plots: { type: 'string' },
+    },
   });
-  const suites = values.only ? values.only.split(',') : SUITES;
-  const unknown = suites.find((name) => !SUITES.includes(name));
-  if (unknown !== undefined) throw new Error(`no suite '${unknown}': choose from ${SUITES.join(', ')}`);
+  const usual = Object.keys(SUITES).filter((name) => values.full || !FULL_ONLY.includes(name));
+  const suites = values.only ? values.only.split(',') : usual;
+  const unknown = suites.find((name) => !Object.hasOwn(SUITES, name));
+  if (unknown !== undefined) throw new Error(`no suite '${unknown}': choose from ${Object.keys(SUITES).join(', ')}`);
   if (values.quick && values.full) throw new Error('--quick and --full exclude each other');
-  return { suites, json: values.json, options: { quick: Boolean(values.quick), full: Boolean(values.full) } };
+  return { suites, json: values.json, plots: values.plots, options: { quick: Boolean(values.quick), full: Boolean(values.full) } };
 }
 
 async function machine(engine) {
-  const { Version, ApiVersion } = await ask(engine, 'GET', '/version');
+  const { Version, ApiVersion } = engine ? await ask(engine, 'GET', '/version') : {};
   const [{ model }] = os.cpus();
   return {
     date: new Date().toISOString().slice(0, 16).replace('T', ' '),
@@ -39,7 +78,7 @@ async function machine(engine) {
     memory: `${Math.round(os.totalmem() / 2 ** 30)} GiB`,
     kernel: os.release(),
     node: process.version,
-    engine: `${engine.kind} ${Version} (API ${ApiVersion})`,
+    engine: engine ? `${engine.kind} ${Version} (API ${ApiVersion})` : 'no engine',
     load: os.loadavg()[0].toFixed(2),
   };
 }
@@ -51,13 +90,10 @@ function describe({ date, cores, model, memory, kernel, node, engine, load }) {
 async function runSuites(engine, { suites, options }) {
   const results = {};
   for (const name of suites) {
-    // A container for each: nothing that a suite leaves behind slows the next one down.
-    const container = await startContainer(engine);
-    try {
-      results[name] = await require(`./suites/${name}`)({ engine, container }, options);
-    } finally {
-      await removeContainer(engine, container);
-    }
+    const began = Date.now();
+    const measure = require(`./suites/${name}`);
+    results[name] = await ON[SUITES[name]](engine, (context) => measure(context, options));
+    console.error(`(${name}: ${((Date.now() - began) / 1000).toFixed(0)} s)`);
   }
   return results;
 }
@@ -65,14 +101,23 @@ async function runSuites(engine, { suites, options }) {
 async function main(args) {
   if (process.platform !== 'linux') throw new Error('the benchmarks read /proc: they need Linux');
   const wanted = parse(args);
+  if (wanted.plots) {
+    writePlots(wanted.plots);
+    return;
+  }
+  // Before the clock runs, and before anything is measured.
+  if (wanted.suites.some((name) => SUITES[name].startsWith('fake'))) ['fake-engine', 'load-client'].forEach(example);
   const began = Date.now();
-  await withEngine(async (engine) => {
+  const measure = async (engine) => {
     const about = await machine(engine);
     describe(about);
     const results = await runSuites(engine, wanted);
     console.log(`\n${((Date.now() - began) / 1000).toFixed(0)} s in all; load at the end ${os.loadavg()[0].toFixed(2)}`);
-    if (wanted.json) fs.writeFileSync(wanted.json, `${JSON.stringify({ machine: about, results }, null, 1)}\n`);
-  });
+    const bars = printBars(results);
+    if (wanted.json) fs.writeFileSync(wanted.json, `${JSON.stringify({ machine: about, results, bars }, null, 1)}\n`);
+  };
+  if (wanted.suites.some((name) => SUITES[name] === 'real')) await withEngine(measure);
+  else await measure(null);
 }
 
 main(process.argv.slice(2)).catch((error) => {

@@ -3,9 +3,43 @@
 
 const { fork } = require('child_process');
 const { once } = require('events');
+const { pinned } = require('./cpus');
+const { cpuSeconds } = require('./processes');
 
 /** The measured process made no headway for too long. */
 class Stalled extends Error {}
+
+/**
+ * Resolves or rejects as the call that `send` is given does, whose `progress(value)` tells of headway;
+ * after `patience` ms without any it calls `giveUp` and rejects with `Stalled`.
+ */
+function patiently(name, patience, send, giveUp) {
+  return new Promise((resolve, reject) => {
+    let seen = 0;
+    let timer;
+    const watch = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        giveUp();
+        reject(Object.assign(new Stalled(`${name} made no headway for ${patience} ms`), { progress: seen }));
+      }, patience);
+    };
+    const settle = (fn) => (value) => {
+      clearTimeout(timer);
+      fn(value);
+    };
+    watch();
+    send({
+      resolve: settle(resolve),
+      reject: settle(reject),
+      progress: (value) => {
+        if (value === seen) return;
+        seen = value;
+        watch();
+      },
+    });
+  });
+}
 
 class Child {
   #process;
@@ -13,9 +47,10 @@ class Child {
   #next = 0;
   #noise = '';
 
-  /** Starts `file`; `args` is handed to it as JSON. */
-  constructor(file, args) {
-    this.#process = fork(file, [JSON.stringify(args)], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  /** Starts `file` on `cpus`, or on any; `args` is handed to it as JSON, `flags` to Node. */
+  constructor(file, args, { cpus, flags = [] } = {}) {
+    const [execPath, ...execArgv] = [...pinned(cpus, [process.execPath]), ...flags];
+    this.#process = fork(file, [JSON.stringify(args)], { execPath, execArgv, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream.on('data', (chunk) => { this.#noise = (this.#noise + chunk).slice(-4000); });
     }
@@ -30,6 +65,11 @@ class Child {
 
   get pid() {
     return this.#process.pid;
+  }
+
+  /** Seconds of processor time so far. */
+  cpu() {
+    return cpuSeconds(this.pid);
   }
 
   #onMessage({ id, progress, result, error }) {
@@ -47,34 +87,13 @@ class Child {
    */
   call(name, args = {}, { patience = 30_000 } = {}) {
     const id = this.#next++;
-    return new Promise((resolve, reject) => {
-      let seen = 0;
-      let timer;
-      const watch = () => {
-        clearTimeout(timer);
-        timer = setTimeout(() => {
-          this.#calls.delete(id);
-          reject(Object.assign(new Stalled(`${name} made no headway for ${patience} ms`), { progress: seen }));
-        }, patience);
-      };
-      const settle = (fn) => (value) => {
-        clearTimeout(timer);
-        fn(value);
-      };
-      this.#calls.set(id, {
-        resolve: settle(resolve),
-        reject: settle(reject),
-        progress: (value) => {
-          if (value === seen) return;
-          seen = value;
-          watch();
-        },
-      });
-      watch();
+    const send = (call) => {
+      this.#calls.set(id, call);
       this.#process.send({ id, name, args }, (error) => {
-        if (error && this.#calls.delete(id)) settle(reject)(error);
+        if (error && this.#calls.delete(id)) call.reject(error);
       });
-    });
+    };
+    return patiently(name, patience, send, () => this.#calls.delete(id));
   }
 
   /** Ends the process at once and resolves when it has gone. */
@@ -99,4 +118,4 @@ function serveJobs(jobs) {
   process.on('disconnect', () => process.exit());
 }
 
-module.exports = { Child, Stalled, serveJobs };
+module.exports = { Child, Stalled, patiently, serveJobs };

@@ -1,30 +1,17 @@
 'use strict';
 // Who is measured: pairs of a server and a client, each in a process of its own.
 
-const fs = require('fs');
 const path = require('path');
 const { Child } = require('./child');
-const { cpuSeconds, endedChildrenCpuSeconds } = require('./processes');
-const { ProgramClient, dew, docker, addonIsBuilt, serve } = require('./programs');
-
-const MAX_SESSIONS = 10_000;
-const at = (name) => path.join(__dirname, '../peers', name);
-
-const installed = (name) => {
-  try {
-    return fs.existsSync(require.resolve(`${name}/package.json`));
-  } catch {
-    return false;
-  }
-};
+const { pinned } = require('./cpus');
+const { ProgramClient, addonIsBuilt, dew, docker } = require('./programs');
+const { SERVERS, installed, startServer } = require('./servers');
 
 const needsAddon = () => (addonIsBuilt() ? null : 'the addon is not built');
 const needsDew = () => (dew() ? null : '`dew` is not built');
-const needsOriginals = ({ engine }) => {
-  if (!['server', 'client'].every((half) => installed(`docker-exec-websocket-${half}`))) return 'the original packages are not installed';
-  return engine.host.startsWith('unix://') ? null : 'the original server needs a unix socket';
-};
+const needsOriginals = (context) => (installed('docker-exec-websocket-client') ? SERVERS.original.unless(context) : 'the original packages are not installed');
 const needsDocker = () => (docker() ? null : 'there is no docker command');
+const needsDockerode = () => (installed('dockerode') ? null : 'dockerode is not installed');
 
 /**
  * `server`: of which kind, if any; `client`: of which kind. `unless(context)` says why a peer cannot be
@@ -32,6 +19,8 @@ const needsDocker = () => (docker() ? null : 'there is no docker command');
  */
 const PEERS = {
   engine: { title: 'engine directly, Node', client: 'engine', unless: () => null },
+  socat: { title: 'engine through socat, Node', server: 'socat', client: 'engine', unless: (context) => SERVERS.socat.unless(context) },
+  dockerode: { title: "dockerode's exec stream", client: 'dockerode', unless: needsDockerode },
   original: { title: 'originals 3.0.0', server: 'original', client: 'original', unless: needsOriginals },
   adopted: { title: 'ours: Node http server, Node client', server: 'adopted', client: 'ours', unless: needsAddon },
   port: { title: 'ours: `port`, Node client', server: 'port', client: 'ours', unless: needsAddon },
@@ -39,17 +28,6 @@ const PEERS = {
   dew: { title: 'ours: `dew serve`, `dew exec`', server: 'dew', client: 'dew', unless: needsDew },
   docker: { title: '`docker exec`', client: 'docker', unless: needsDocker },
 };
-
-/** The names of `wanted` that can be measured here; says why of the others, once. */
-const told = new Set();
-function available(wanted, context) {
-  return wanted.filter((name) => {
-    const reason = PEERS[name].unless(context);
-    if (reason && !told.has(name)) console.log(`(not measured: ${PEERS[name].title}: ${reason})`);
-    if (reason) told.add(name);
-    return !reason;
-  });
-}
 
 class Pair {
   #server;
@@ -72,45 +50,34 @@ class Pair {
 
   /** Has the client do a job of `peers/client.js`. */
   call(name, args, options) {
-    return this.#client instanceof Child ? this.#client.call(name, args, options) : this.#client[name](args);
+    return this.#client.call(name, args, options);
   }
 
   /** Seconds of processor time so far: `{ server, client }`. */
   cpu() {
-    return {
-      server: this.#server ? cpuSeconds(this.#server.pid) : 0,
-      client: this.#client instanceof Child ? cpuSeconds(this.#client.pid) : endedChildrenCpuSeconds(),
-    };
+    return { server: this.#server ? this.#server.cpu() : 0, client: this.#client.cpu() };
   }
 
   async end() {
-    if (this.#client instanceof Child) await this.#client.end();
+    await this.#client.end();
     if (this.#server) await this.#server.end();
   }
 }
 
-async function startServer(kind, { engine, container }) {
-  if (kind === 'dew') return serve(dew(), { engine, container, maxSessions: MAX_SESSIONS });
-  const child = new Child(at('server.js'), { kind, engine: { host: engine.host }, container });
-  try {
-    const { url } = await child.call('listen');
-    return { pid: child.pid, url, end: () => child.end() };
-  } catch (error) {
-    await child.end();
-    throw error;
-  }
-}
-
-function startClient(kind, { engine, container }, url) {
+/** A client of a kind, on `cpus` or on any: `call()` for the jobs of `peers/client.js`, `cpu()`, `end()`. */
+function startClient(kind, { engine, container }, url, { cpus } = {}) {
   if (kind === 'dew') {
-    return new ProgramClient({ output: [...dew(), 'exec', '-T', '-n', url], input: [...dew(), 'exec', '-T', url] });
+    const exec = pinned(cpus, [...dew(), 'exec', '-T']);
+    return new ProgramClient({ output: [...exec, '-n', url], input: [...exec, url] });
   }
   if (kind === 'docker') {
     const exec = [...docker(), 'exec'];
     return new ProgramClient({ output: [...exec, container], input: [...exec, '-i', container] }, { DOCKER_HOST: engine.host });
   }
-  const target = kind === 'engine' ? { engine: { host: engine.host }, container } : { url };
-  return new Child(at('client.js'), { kind, target });
+  // Whoever speaks to the engine itself may do so through a server that only relays.
+  const host = url?.startsWith('tcp:') ? url : engine?.host;
+  const target = ['engine', 'dockerode'].includes(kind) ? { engine: { host }, container } : { url };
+  return new Child(path.join(__dirname, '../peers/client.js'), { kind, target }, { cpus });
 }
 
 /** Starts the server and the client of a peer, and lets one small session warm both up. */
@@ -137,4 +104,4 @@ async function withPair(name, context, fn) {
   }
 }
 
-module.exports = { PEERS, available, withPair };
+module.exports = { PEERS, startClient, withPair };

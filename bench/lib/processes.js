@@ -19,6 +19,14 @@ function cpuSeconds(pid) {
   return (fields[11] + fields[12]) / TICKS_PER_SECOND;
 }
 
+/** The same with its children, those that live and those that have ended. */
+function familyCpuSeconds(pid) {
+  const fields = statFields(pid);
+  const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  return (fields[11] + fields[12] + fields[13] + fields[14]) / TICKS_PER_SECOND
+    + children.reduce((sum, child) => sum + (fs.existsSync(`/proc/${child}`) ? cpuSeconds(child) : 0), 0);
+}
+
 /** The same for all children of this process that have ended, theirs included. */
 function endedChildrenCpuSeconds() {
   const fields = statFields('self');
@@ -50,4 +58,6 @@ const descriptors = (pid) => fs.readdirSync(`/proc/${pid}/fd`).length;
 /** How many threads a process has. */
 const threads = (pid) => status(pid, 'Threads');
 
-module.exports = { cpuSeconds, endedChildrenCpuSeconds, residentKib, peakKib, resetPeak, descriptors, threads };
+module.exports = {
+  cpuSeconds, familyCpuSeconds, endedChildrenCpuSeconds, residentKib, peakKib, resetPeak, descriptors, threads,
+};

@@ -7,6 +7,8 @@ const os = require('os');
 const path = require('path');
 const { once } = require('events');
 const { find } = require('../../scripts/lib/tools');
+const { pinned } = require('./cpus');
+const { endedChildrenCpuSeconds } = require('./processes');
 
 const ROOT = path.join(__dirname, '../..');
 
@@ -21,6 +23,12 @@ function dew() {
 /** `docker` as `[program]`, or null. */
 function docker() {
   const program = find('docker');
+  return program && [program];
+}
+
+/** `socat` as `[program]`, or null. */
+function socat() {
+  const program = find('socat');
   return program && [program];
 }
 
@@ -65,6 +73,17 @@ class ProgramClient {
     this.#env = env;
   }
 
+  call(name, args) {
+    return this[name](args);
+  }
+
+  /** Of all programs that have run: nobody else's children end while one is measured. */
+  cpu() {
+    return endedChildrenCpuSeconds();
+  }
+
+  async end() {}
+
   async output({ command, bytes }) {
     const { code, ms } = await this.#run(this.#words.output, command);
     return { code, ms, bytes }; // the program counts nothing: exit code 0 has to do
@@ -103,25 +122,25 @@ class ProgramClient {
   }
 }
 
-/** Starts `dew serve` and resolves to `{ pid, url, end() }`. */
-async function serve(program, { engine, container, maxSessions }) {
-  const [file, ...args] = program;
-  const child = spawn(file, [...args, 'serve', '--port', '0', '--path', '/bench', '--docker-host', engine.host,
-    '--max-sessions', String(maxSessions), container], { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts a program that says where it listens; resolves to `{ pid, match, end() }`. */
+async function start(words, pattern) {
+  const [file, ...args] = words;
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
-  const url = await new Promise((resolve, reject) => {
-    child.stdout.on('data', (chunk) => {
-      said += chunk;
-      const match = /ws:\/\/\S+\/bench/.exec(said);
-      if (match) resolve(match[0]);
-    });
-    child.stderr.on('data', (chunk) => { said = (said + chunk).slice(-4000); });
+  const match = await new Promise((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk) => {
+        said = (said + chunk).slice(-4000);
+        const found = pattern.exec(said);
+        if (found) resolve(found);
+      });
+    }
     child.on('error', reject);
-    child.on('exit', (code, signal) => reject(new Error(`dew serve ended with ${signal || code}: ${said.trim()}`)));
+    child.on('exit', (code, signal) => reject(new Error(`${path.basename(file)} ended with ${signal || code}: ${said.trim()}`)));
   });
   return {
     pid: child.pid,
-    url,
+    match,
     end: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const gone = once(child, 'exit');
@@ -131,4 +150,21 @@ async function serve(program, { engine, container, maxSessions }) {
   };
 }
 
-module.exports = { dew, docker, addonIsBuilt, ProgramClient, serve };
+/** Starts `dew serve` and resolves to `{ pid, url, end() }`. */
+async function serve(program, { engine, container, maxSessions, cpus }) {
+  const words = [...program, 'serve', '--port', '0', '--path', '/bench', '--docker-host', engine.host,
+    '--max-sessions', String(maxSessions), container];
+  const { pid, match: [url], end } = await start(pinned(cpus, words), /ws:\/\/\S+\/bench/);
+  return { pid, url, end };
+}
+
+/** Starts a bare relay of an engine's unix socket to TCP, a process for each connection; as `serve`. */
+async function relay(engine, { cpus } = {}) {
+  // As much at a time as our server reads at once; its default of 8 KiB would be no match.
+  const words = [...socat(), '-d', '-d', '-b', '262144', 'TCP-LISTEN:0,bind=127.0.0.1,fork,backlog=1024,nodelay',
+    `UNIX-CONNECT:${engine.host.replace('unix://', '')}`];
+  const { pid, match: [, port], end } = await start(pinned(cpus, words), /listening on AF=2 127\.0\.0\.1:(\d+)/);
+  return { pid, url: `tcp://127.0.0.1:${port}`, end };
+}
+
+module.exports = { dew, docker, socat, addonIsBuilt, ProgramClient, serve, relay };

@@ -2,7 +2,8 @@
 // Bulk transfers: the same attempt for each peer in turn, several rounds, with figures per attempt.
 
 const { Stalled } = require('./child');
-const { PEERS, available, withPair } = require('./peers');
+const { PEERS, withPair } = require('./peers');
+const { available } = require('./servers');
 const { median } = require('./stats');
 const { fixed, spread, table } = require('./table');
 
@@ -73,7 +74,7 @@ function summary(rounds, reference) {
 
 /** Measures and prints; resolves to the summaries and the raw attempts. */
 async function transfer(title, wanted, context, job, options) {
-  const names = available(wanted, context);
+  const names = available(PEERS, wanted, context);
   const rounds = await interleave(names, context, job, options);
   const summaries = Object.fromEntries(names.map((name) => [name, summary(rounds[name], rounds.engine)]));
   console.log(`\n## ${title}\n`);

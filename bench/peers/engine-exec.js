@@ -90,8 +90,9 @@ async function openExec({ engine, container, command, tty }) {
     socket.on('close', () => reject(new Error('the engine closed the stream')));
   });
   ended.catch(() => { /* reported by `done`, if anybody waits for it */ });
-  socket.on('data', (chunk) => stdout.take(chunk));
+  // Before anybody listens: given back later, it would be emitted at once, and the caller not there yet.
   if (head.length > 0) socket.unshift(head);
+  socket.on('data', (chunk) => stdout.take(chunk));
   return {
     stdin: socket,
     stdout,

@@ -2,6 +2,7 @@
 // A process that is a server and nothing else; its argument says of which kind and for what.
 
 const http = require('http');
+const { monitorEventLoopDelay } = require('perf_hooks');
 const { serveJobs } = require('../lib/child');
 
 const { kind, engine, container } = JSON.parse(process.argv[2]);
@@ -40,7 +41,28 @@ const START = {
   },
 };
 
+const delay = monitorEventLoopDelay({ resolution: 1 });
+
 serveJobs({
+  /** Collects garbage, all of it; needs the flag --expose-gc. */
+  async collect() {
+    // What only finalizers let go of is garbage of the second turn.
+    for (let turn = 0; turn < 3; turn++) {
+      globalThis.gc();
+      await new Promise(setImmediate);
+    }
+  },
+  /** From here on the event loop's delay is watched. */
+  async watchLoop() {
+    delay.reset();
+    delay.enable();
+  },
+  /** How late timers of 1 ms were since then, in milliseconds. */
+  async loopDelay() {
+    delay.disable();
+    const ms = (nanoseconds) => nanoseconds / 1e6;
+    return { p50: ms(delay.percentile(50)), p99: ms(delay.percentile(99)), max: ms(delay.max) };
+  },
   async listen() {
     return { url: `ws://127.0.0.1:${await START[kind]()}${PATH}` };
   },

@@ -2,7 +2,8 @@
 
 const { runIn } = require('../lib/container');
 const { Stalled } = require('../lib/child');
-const { PEERS, available, withPair } = require('../lib/peers');
+const { PEERS, withPair } = require('../lib/peers');
+const { available } = require('../lib/servers');
 const { peakKib, residentKib, resetPeak } = require('../lib/processes');
 const { fixed, table } = require('../lib/table');
 
@@ -13,18 +14,19 @@ const RANDOM = '/tmp/random';
 
 /** What is moved, for each size: full, usual, quick. */
 function cases(full, quick) {
-  const out = full ? 500 : quick ? 100 : 500;
-  const slow = full ? 500 : quick ? 10 : 40;
+  const out = full ? 500 : quick ? 60 : 500;
+  const slow = full ? 500 : quick ? 6 : 40;
   const into = quick ? 50 : 200;
+  const pause = quick ? 2 : 5;
   const read = (mib) => ['head', '-c', String(mib * MIB), RANDOM];
   return [
     { title: `${out} MiB out`, job: 'output', args: { command: read(out) }, mib: out },
     { title: `${slow} MiB out at 2 MiB/s`, job: 'output', args: { command: read(slow), rate: 2 * MIB }, mib: slow },
-    { title: `${out} MiB out, a stall of 5 s`, job: 'output', args: { command: read(out), stall: 5000 }, mib: out },
+    { title: `${out} MiB out, a stall of ${pause} s`, job: 'output', args: { command: read(out), stall: pause * 1000 }, mib: out },
     { title: `${into} MiB in`, job: 'input', args: { command: ['sha256sum'], bytes: into * MIB }, mib: into },
     {
-      title: `${into} MiB in, the command sleeps 5 s first`, job: 'input',
-      args: { command: ['sh', '-c', 'sleep 5; exec sha256sum'], bytes: into * MIB }, mib: into,
+      title: `${into} MiB in, the command sleeps ${pause} s first`, job: 'input',
+      args: { command: ['sh', '-c', `sleep ${pause}; exec sha256sum`], bytes: into * MIB }, mib: into,
     },
   ];
 }
@@ -51,7 +53,7 @@ async function measure(name, context, { job, args }, expected) {
 
 /** Large transfers of random bytes, with fast and slow ends: each byte arrives, and the server's memory stays small. */
 module.exports = async function bounded(context, { quick, full }) {
-  const names = available(quick ? ['adopted'] : ['original', 'adopted', 'port', 'dewNode'], context);
+  const names = available(PEERS, quick ? ['adopted'] : ['original', 'adopted', 'port', 'dewNode'], context);
   const list = cases(full, quick);
   const largest = Math.max(...list.filter(({ job }) => job === 'output').map(({ mib }) => mib));
   await runIn(context, ['sh', '-c', `head -c ${largest * MIB} /dev/urandom > ${RANDOM}`]);

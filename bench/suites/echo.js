@@ -1,14 +1,15 @@
 'use strict';
 
-const { PEERS, available, withPair } = require('../lib/peers');
+const { PEERS, withPair } = require('../lib/peers');
+const { available } = require('../lib/servers');
 const { quantile } = require('../lib/stats');
 const { fixed, table } = require('../lib/table');
 
 /** From a key to its echo, through a terminal. */
 module.exports = async function echo(context, { quick }) {
-  const names = available(['engine', 'original', 'adopted', 'port', 'dewNode'], context);
-  const samples = quick ? 250 : 500;
-  const rounds = quick ? 2 : 3;
+  const names = available(PEERS, ['engine', 'original', 'adopted', 'port', 'dewNode'], context);
+  const samples = quick ? 200 : 500;
+  const rounds = quick ? 1 : 3;
   const times = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const name of names) {
@@ -17,8 +18,8 @@ module.exports = async function echo(context, { quick }) {
   }
   console.log(`\n## Echo of a key, ${rounds} x ${samples} samples (ms)\n`);
   console.log(table([
-    ['', 'p50', 'p90', 'p99'],
-    ...names.map((name) => [PEERS[name].title, ...[0.5, 0.9, 0.99].map((q) => fixed(quantile(times[name], q), 2))]),
+    ['', 'p50', 'p90', 'p99', 'p99.9'],
+    ...names.map((name) => [PEERS[name].title, ...[0.5, 0.9, 0.99, 0.999].map((q) => fixed(quantile(times[name], q), 2))]),
   ]));
   return times;
 };

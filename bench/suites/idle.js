@@ -1,14 +1,15 @@
 'use strict';
 
 const { processes, quiet } = require('../lib/container');
-const { PEERS, available, withPair } = require('../lib/peers');
+const { PEERS, withPair } = require('../lib/peers');
+const { available } = require('../lib/servers');
 const { residentKib } = require('../lib/processes');
 const { fixed, table } = require('../lib/table');
 
 /** Resident memory of server and client with many silent terminals. */
 module.exports = async function idle(context, { quick }) {
-  const names = available(['original', 'adopted', 'port', 'dewNode'], context);
-  const count = quick ? 50 : 100;
+  const names = available(PEERS, quick ? ['adopted', 'dewNode'] : ['original', 'adopted', 'port', 'dewNode'], context);
+  const count = quick ? 30 : 100;
   const results = {};
   for (const name of names) {
     const already = await processes(context);

@@ -26,7 +26,7 @@ function resolve(name) {
 
 /** Time and memory that `require()` takes in a fresh process. */
 module.exports = async function requireTime(_context, { quick }) {
-  const runs = quick ? 7 : 21;
+  const runs = quick ? 5 : 21;
   const modules = MODULES.map((one) => ({ ...one, file: one.path(), times: [], sizes: [] })).filter(({ file }) => file);
   for (let run = 0; run < runs; run++) {
     for (const { file, times, sizes } of modules) {

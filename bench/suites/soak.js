@@ -1,7 +1,8 @@
 'use strict';
 
 const { processes, quiet } = require('../lib/container');
-const { PEERS, available, withPair } = require('../lib/peers');
+const { PEERS, withPair } = require('../lib/peers');
+const { available } = require('../lib/servers');
 const { descriptors, residentKib, threads } = require('../lib/processes');
 const { fixed, table } = require('../lib/table');
 
@@ -9,9 +10,9 @@ const state = (pid) => ({ rss: residentKib(pid), descriptors: descriptors(pid), 
 
 /** Many sessions, many at once, some of whose clients vanish: what the server keeps of them. */
 module.exports = async function soak(context, { quick }) {
-  const names = available(quick ? ['adopted'] : ['original', 'adopted', 'dewNode'], context);
-  const count = quick ? 150 : 1000;
-  const width = quick ? 50 : 100;
+  const names = available(PEERS, quick ? ['adopted'] : ['original', 'adopted', 'dewNode'], context);
+  const count = quick ? 60 : 1000;
+  const width = quick ? 30 : 100;
   const results = {};
   for (const name of names) {
     const already = await processes(context);

@@ -1,0 +1,162 @@
+//! What the engine knows, and its answers.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::http::{Connection, Request};
+use crate::work::{Command, Output, Work};
+
+/// A number that no process can have: whoever looks for the command on this machine finds nothing.
+const NO_PROCESS: u64 = 1 << 22;
+
+/// A command, by its number.
+struct Exec {
+    command: Command,
+    tty: bool,
+    started: bool,
+    exit_code: Option<i64>,
+}
+
+#[derive(Default)]
+struct State {
+    execs: HashMap<u64, Exec>,
+    next: u64,
+    /// What has been blasted once is blasted again: by frame size, and whether framed.
+    blocks: HashMap<(usize, bool), Arc<[u8]>>,
+}
+
+/// The state of all connections; they share one thread, so nobody ever waits for the lock.
+#[derive(Clone, Default)]
+struct Engine(Arc<Mutex<State>>);
+
+enum Answer {
+    Json(u16, Value),
+    /// An answer without an end, in which nothing ever comes.
+    Silence,
+    Hijack(u64, Work),
+}
+
+/// Takes connections for ever.
+pub(crate) async fn serve(listener: UnixListener) -> io::Result<()> {
+    let engine = Engine::default();
+    loop {
+        let (socket, _) = listener.accept().await?;
+        let engine = engine.clone();
+        // A peer that goes in the middle of something is no news here.
+        tokio::spawn(async move { engine.converse(socket).await });
+    }
+}
+
+impl Engine {
+    async fn converse(self, socket: UnixStream) -> io::Result<()> {
+        let mut connection = Connection { socket, pending: Vec::new() };
+        while let Some(request) = connection.request().await? {
+            match self.answer(&request) {
+                Answer::Json(status, value) => {
+                    connection.answer(status, &value.to_string()).await?;
+                }
+                Answer::Silence => {
+                    let head = b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n";
+                    connection.socket.write_all(head).await?;
+                    while connection.request().await?.is_some() {}
+                }
+                Answer::Hijack(id, work) => return self.hijacked(connection, id, work).await,
+            }
+        }
+        Ok(())
+    }
+
+    async fn hijacked(self, mut connection: Connection, id: u64, work: Work) -> io::Result<()> {
+        let head = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\
+                    Content-Type: application/vnd.docker.raw-stream\r\n\r\n";
+        connection.socket.write_all(head.as_bytes()).await?;
+        let mut output = Output::new(connection.socket, connection.pending);
+        let code = work.run(&mut output).await;
+        if let Some(exec) = self.lock().execs.get_mut(&id) {
+            exec.exit_code = Some(code);
+        }
+        output.finish().await
+    }
+
+    fn answer(&self, request: &Request) -> Answer {
+        let path: Vec<&str> = request.path.split('/').skip(1).collect();
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        match (request.method.as_str(), path.as_slice()) {
+            ("GET", ["_ping"]) => Answer::Json(200, json!("OK")),
+            ("GET", ["version"]) => {
+                Answer::Json(200, json!({ "Version": "fake", "ApiVersion": "1.41" }))
+            }
+            ("GET", ["events"]) => Answer::Silence,
+            ("GET", ["containers", id, "json"]) => {
+                let state = json!({ "Running": true, "Paused": false, "Pid": 0 });
+                Answer::Json(200, json!({ "Id": id, "State": state }))
+            }
+            ("POST", ["containers", _, "exec"]) => self.create(&body),
+            ("POST", ["exec", id, "start"]) => self.start(id, &body),
+            ("POST", ["exec", _, "resize"]) => Answer::Json(200, json!({})),
+            ("GET", ["exec", id, "json"]) => self.inspect(id),
+            _ => refusal(404, "page not found"),
+        }
+    }
+
+    fn create(&self, body: &Value) -> Answer {
+        let words = body["Cmd"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let command = match Command::parse(&words.collect::<Vec<_>>()) {
+            Ok(command) => command,
+            Err(why) => return refusal(400, &why),
+        };
+        let mut state = self.lock();
+        state.next += 1;
+        let id = state.next;
+        let tty = body["Tty"] == true;
+        state.execs.insert(id, Exec { command, tty, started: false, exit_code: None });
+        Answer::Json(201, json!({ "Id": format!("{id:064x}") }))
+    }
+
+    fn start(&self, name: &str, body: &Value) -> Answer {
+        let framed = body["Tty"] != true;
+        let mut state = self.lock();
+        let Some((id, exec)) = find(&mut state.execs, name) else {
+            return refusal(404, "no such exec");
+        };
+        if std::mem::replace(&mut exec.started, true) {
+            return refusal(409, "the exec was started before");
+        }
+        let (command, tty) = (exec.command.clone(), exec.tty);
+        let block = command.frame().map(|frame| {
+            let new = || crate::work::block(frame, framed);
+            Arc::clone(state.blocks.entry((frame, framed)).or_insert_with(new))
+        });
+        Answer::Hijack(id, Work { command, tty, framed, block })
+    }
+
+    fn inspect(&self, name: &str) -> Answer {
+        let mut state = self.lock();
+        let Some((id, exec)) = find(&mut state.execs, name) else {
+            return refusal(404, "no such exec");
+        };
+        let running = exec.started && exec.exit_code.is_none();
+        let pid = if running { NO_PROCESS + id } else { 0 };
+        let answer =
+            json!({ "ID": name, "Running": running, "ExitCode": exec.exit_code, "Pid": pid });
+        Answer::Json(200, answer)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn find<'a>(execs: &'a mut HashMap<u64, Exec>, name: &str) -> Option<(u64, &'a mut Exec)> {
+    let id = u64::from_str_radix(name.trim_start_matches('0'), 16).ok()?;
+    Some((id, execs.get_mut(&id)?))
+}
+
+fn refusal(status: u16, message: &str) -> Answer {
+    Answer::Json(status, json!({ "message": message }))
+}
