@@ -7,6 +7,7 @@
 //! | module | knows | may import |
 //! |---|---|---|
 //! | [`protocol`] | bytes and messages; no I/O, no clock | nothing |
+//! | [`runtime`] | the settings of the tokio runtime | nothing |
 //! | `pace` | when to read next in bulk | nothing |
 //! | [`pipe`] | a bounded queue of bytes between two tasks or threads | nothing |
 //! | [`engine`] | one Docker-compatible engine; hijacked exec streams | `pace` |
@@ -22,6 +23,7 @@ pub mod engine;
 mod pace;
 pub mod pipe;
 pub mod protocol;
+pub mod runtime;
 pub mod server;
 pub mod session;
 pub mod transport;

@@ -12,13 +12,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("pipe", &[]),
     ("pace", &[]),
+    ("runtime", &[]),
     ("engine", &["pace"]),
     ("transport", &["protocol", "pipe", "pace"]),
     ("session", &["protocol", "engine", "transport"]),
     ("server", &["session", "transport", "engine", "protocol"]),
     ("client", &["transport", "protocol", "pipe"]),
     ("cli", &["server", "client", "session", "engine", "pipe", "protocol"]),
-    ("node", &["server", "client", "session", "engine", "pipe", "transport", "cli"]),
+    ("node", &["server", "client", "session", "engine", "pipe", "transport", "cli", "runtime"]),
 ];
 
 /// Which modules may name an outside crate.

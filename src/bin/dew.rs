@@ -1,7 +1,7 @@
 //! The command line.
 
 fn main() -> std::process::ExitCode {
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match docker_exec_websocket::runtime::builder().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("dew: cannot start: {error}");

@@ -7,7 +7,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 /// Threads that run tasks, unless `DEW_WORKER_THREADS` says otherwise. Two keep a session's
 /// directions apart and leave the processor to Node and to the commands.
@@ -26,10 +26,8 @@ pub(super) fn runtime() -> napi::Result<&'static Runtime> {
     }
     let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     if RUNTIME.get().is_none() {
-        let started = Builder::new_multi_thread()
+        let started = crate::runtime::builder()
             .worker_threads(worker_threads())
-            .thread_name("dew")
-            .enable_all()
             .build()
             .map_err(|error| napi::Error::from_reason(format!("cannot start threads: {error}")))?;
         let _ = RUNTIME.set(started);
