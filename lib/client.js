@@ -3,7 +3,6 @@
 const { EventEmitter } = require('node:events');
 
 const { NativeClient } = require('../native');
-const { dial } = require('./dial');
 const { ServerTextError, aborted, failure, fromNative } = require('./errors');
 const { handOver } = require('./handover');
 const { checkClientOptions, clientOptions } = require('./options');
@@ -111,8 +110,13 @@ class DockerClient extends EventEmitter {
       waiting: () => this.strbuf.length,
     });
     this.#listenTo(signal);
-    if (node === null) this.#native.connect();
-    else this.#stopDialing = dial(this.url, node, headers, connectTimeout, this.#dialed);
+    if (node === null) {
+      this.#native.connect();
+    } else {
+      // Seldom needed, and it takes Node's http, https and crypto along.
+      const { dial } = require('./dial');
+      this.#stopDialing = dial(this.url, node, headers, connectTimeout, this.#dialed);
+    }
   }
 
   #listenTo(signal) {

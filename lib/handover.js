@@ -1,7 +1,5 @@
 'use strict';
 
-const net = require('node:net');
-
 const { bridgeTo } = require('./bridge');
 
 /**
@@ -63,6 +61,7 @@ function attempt(take, after, socket, done) {
  * socket has a descriptor too, but that one carries encrypted bytes.
  */
 function plainHandle(socket) {
+  const net = require('node:net'); // who has a socket has it loaded
   if (!(socket instanceof net.Socket) || socket.encrypted || socket.destroyed) return null;
   const handle = socket._handle;
   const kind = handle?.constructor?.name;

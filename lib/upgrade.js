@@ -1,7 +1,5 @@
 'use strict';
 
-const net = require('node:net');
-
 const { badOption } = require('./errors');
 
 // Marks our listeners, also for another copy of this package in the same process.
@@ -144,7 +142,8 @@ function pathOf({ url }) {
 
 /** What those get who look on: whatever they do with it reaches nobody. */
 function closedSocket() {
-  const socket = new net.Socket();
+  const { Socket } = require('node:net'); // who has a server has it loaded
+  const socket = new Socket();
   socket.destroy();
   gone.add(socket);
   return socket;

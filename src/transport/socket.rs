@@ -66,6 +66,8 @@ pub(super) struct Socket {
     close_sent: bool,
     close_received: bool,
     failed: bool,
+    /// Our direction of the connection is closed.
+    shut: bool,
 }
 
 impl Socket {
@@ -88,6 +90,7 @@ impl Socket {
             close_sent: false,
             close_received: false,
             failed: false,
+            shut: false,
         }
     }
 
@@ -113,7 +116,14 @@ impl Socket {
         if self.failed && !self.close_sent {
             return Poll::Ready(Err(TransportError::Lost(None)));
         }
-        // What comes behind a close, or behind what made no sense, is only read to its end.
+        // The peer of a failed connection is shown its end. What it still sends is read to its own,
+        // since unread bytes would make the system take our last words back.
+        if self.failed && !self.shut {
+            let _ = ready!(self.poll_flush(cx));
+            let _ = ready!(Pin::new(&mut self.stream).poll_shutdown(cx));
+            self.shut = true;
+        }
+        // What comes behind a close means nothing either.
         while self.failed || self.close_received {
             self.unread.drop_all();
             ready!(self.poll_fill(cx))?;
