@@ -839,5 +839,7 @@ module.exports.ByteReader = nativeBinding.ByteReader
 module.exports.ByteWriter = nativeBinding.ByteWriter
 module.exports.NativeBridge = nativeBinding.NativeBridge
 module.exports.NativeClient = nativeBinding.NativeClient
+module.exports.NativeDial = nativeBinding.NativeDial
+module.exports.NativeRequests = nativeBinding.NativeRequests
 module.exports.NativeServer = nativeBinding.NativeServer
 module.exports.cli = nativeBinding.cli

@@ -1,0 +1,127 @@
+'use strict';
+
+const HEADER_SIZE = 8;
+const STDERR = 2;
+
+/**
+ * Splits an engine's framed output into two streams, at the pace of the slower one.
+ *
+ * A frame is a header of 8 bytes (the stream, 0, 0, 0, the length as u32 BE) and that many bytes.
+ * What does not begin like a frame is no framed output (a terminal's is not), and all goes to
+ * `stdout` as it comes. Frames are passed on in the pieces in which they arrive: nothing is copied
+ * or held back.
+ *
+ * @param {import('node:stream').Readable} source
+ * @param {import('node:stream').Writable} stdout
+ * @param {import('node:stream').Writable} stderr
+ * @param {{ end?: boolean }} [options] `end`: ends both when the source ends. Default false.
+ * @returns {Promise<void>} Resolves after the last byte was taken, rejects when one of the streams
+ *   breaks. It may be ignored.
+ */
+function demuxStream(source, stdout, stderr, { end = false } = {}) {
+  const demux = new Demux(source, stdout, stderr, end);
+  // Nobody has to look at it; whoever does still sees the error.
+  demux.done.catch(() => {});
+  return demux.done;
+}
+
+class Demux {
+  done;
+  #source;
+  #outputs;
+  #end;
+  #resolve;
+  #reject;
+  #header = Buffer.alloc(HEADER_SIZE);
+  #headerLength = 0;
+  #left = 0;
+  #output = null;
+  #raw = false;
+  /** How many outputs have to drain before the source may go on. */
+  #draining = new Set();
+
+  constructor(source, stdout, stderr, end) {
+    this.#source = source;
+    this.#outputs = [stdout, stderr];
+    this.#end = end;
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    source.on('data', this.#take);
+    source.once('end', this.#finish);
+    source.once('error', this.#fail);
+    source.once('close', this.#finish);
+    for (const output of new Set(this.#outputs)) output?.on?.('close', this.#gone);
+  }
+
+  #take = (chunk) => {
+    let rest = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    while (rest.length > 0) {
+      if (this.#raw) {
+        this.#write(this.#outputs[0], rest);
+        break;
+      }
+      if (this.#left === 0) {
+        rest = this.#readHeader(rest);
+        continue;
+      }
+      const now = rest.subarray(0, this.#left);
+      this.#left -= now.length;
+      rest = rest.subarray(now.length);
+      this.#write(this.#output, now);
+    }
+    if (this.#draining.size > 0) this.#source.pause();
+  };
+
+  /** Takes what belongs to a header; answers what is behind it. */
+  #readHeader(bytes) {
+    const count = Math.min(HEADER_SIZE - this.#headerLength, bytes.length);
+    bytes.copy(this.#header, this.#headerLength, 0, count);
+    this.#headerLength += count;
+    if (this.#header[0] > STDERR) {
+      this.#raw = true;
+      this.#write(this.#outputs[0], this.#header.subarray(0, this.#headerLength));
+    } else if (this.#headerLength === HEADER_SIZE) {
+      this.#headerLength = 0;
+      this.#left = this.#header.readUInt32BE(4);
+      this.#output = this.#outputs[this.#header[0] === STDERR ? 1 : 0];
+    }
+    return bytes.subarray(count);
+  }
+
+  #write(output, bytes) {
+    if (!output || output.destroyed || output.writableEnded) return;
+    if (output.write(bytes) !== false || this.#draining.has(output)) return;
+    this.#draining.add(output);
+    output.once('drain', () => this.#drained(output));
+  }
+
+  #drained(output) {
+    if (this.#draining.delete(output) && this.#draining.size === 0) this.#source.resume();
+  }
+
+  /** An output that is gone takes nothing, so the other one must not wait for it. */
+  #gone = () => {
+    for (const output of this.#outputs) if (output?.destroyed) this.#drained(output);
+  };
+
+  #finish = () => {
+    this.#release();
+    if (this.#end) for (const output of new Set(this.#outputs)) output?.end?.();
+    this.#resolve();
+  };
+
+  #fail = (error) => {
+    this.#release();
+    if (this.#end) for (const output of new Set(this.#outputs)) output?.destroy?.(error);
+    this.#reject(error);
+  };
+
+  #release() {
+    this.#source.off('data', this.#take).off('end', this.#finish).off('close', this.#finish);
+    for (const output of new Set(this.#outputs)) output?.off?.('close', this.#gone);
+  }
+}
+
+module.exports = { demuxStream };
