@@ -1,5 +1,6 @@
 'use strict';
 
+const { contextArchive } = require('./context');
 const { DockerError } = require('./errors');
 const { addMethods, entities } = require('./entities');
 const { Modem } = require('./modem');
@@ -32,9 +33,17 @@ const created = {
   createNetwork: ({ modem }, { Id }) => new Network(modem, Id),
 };
 
-addMethods(Docker.prototype, 'Docker', Object.fromEntries(
-  Object.entries(created).map(([name, convert]) => [name, { convert }]),
-));
+/** What a build gets: `{ context, src }` becomes an archive, anything else is one. */
+function prepareBuild(_, read) {
+  const { context, options } = read;
+  if (Array.isArray(options.cachefrom)) options.cachefrom = JSON.stringify(options.cachefrom);
+  read.file = context?.context === undefined ? context : contextArchive(context, options.dockerfile);
+}
+
+addMethods(Docker.prototype, 'Docker', {
+  ...Object.fromEntries(Object.entries(created).map(([name, convert]) => [name, { convert }])),
+  buildImage: { prepare: prepareBuild },
+});
 
 const methods = {
   getContainer(id) { return new Container(this.modem, id); },

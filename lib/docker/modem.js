@@ -90,8 +90,8 @@ class Modem {
   }
 
   /** @see {@link import('./demux').demuxStream} */
-  demuxStream(stream, stdout, stderr) {
-    return demuxStream(stream, stdout, stderr);
+  demuxStream(stream, stdout, stderr, options) {
+    return demuxStream(stream, stdout, stderr, options);
   }
 
   /** @see {@link import('./progress').followProgress} */
@@ -154,6 +154,7 @@ class Modem {
       headers: this.#headers(options, { hijack, file, data }),
       data,
       file,
+      hijack,
       gather: !options.isStream && !hijack,
       idleTimeout: this.timeout ?? 0,
       signal: options.abortSignal ?? (isAbortSignal(options.signal) ? options.signal : undefined),
@@ -203,13 +204,20 @@ function finish({ statusCodes = {}, isStream, isBytes }, wanted, answer, callbac
   if (!isFine) {
     collect(answer, (error, body) => {
       if (error) callback(error, null);
-      else callback(refused(status, known || undefined, jsonOr(body)), null);
+      else callback(refused(status, known || undefined, redirect(answer) ?? jsonOr(body)), null);
     });
   } else if (isStream || wanted.gather === false) {
     callback(null, streamOf(answer));
   } else {
     callback(null, isBytes ? answer.body : jsonOr(answer.body));
   }
+}
+
+/** Why a redirect is no answer: to follow it would be to trust whoever gave it. */
+function redirect({ status, headers }) {
+  const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'location');
+  if (status <= 300 || status >= 400 || at < 0) return undefined;
+  return { message: `it redirects to ${headers[at + 1]}, which is not followed` };
 }
 
 /** What JSON says, or the bytes if it is none. */

@@ -21,6 +21,7 @@ class EngineRequest {
   #upload = null;
   #done;
   #signal;
+  #hijacks;
   #settled = false;
 
   /**
@@ -31,6 +32,7 @@ class EngineRequest {
    * @param {string[]} wanted.headers Names and values by turns.
    * @param {string | Buffer} [wanted.data] The body, if it is there as a whole.
    * @param {unknown} [wanted.file] The body otherwise.
+   * @param {boolean} wanted.hijack Whether the connection is to become a stream in both directions.
    * @param {boolean} wanted.gather Whether the answer is to come as a whole.
    * @param {number} wanted.idleTimeout In ms, 0 for none.
    * @param {AbortSignal} [wanted.signal]
@@ -39,6 +41,7 @@ class EngineRequest {
   constructor(requests, wanted, done) {
     this.#done = done;
     this.#signal = wanted.signal;
+    this.#hijacks = wanted.hijack;
     if (this.#signal?.aborted) {
       this.#finish(aborted(this.#signal));
       return;
@@ -77,8 +80,9 @@ class EngineRequest {
     }
     const reader = this.#native.output();
     const abort = () => this.#letGo();
-    this.#stream = event.hijacked
-      ? new HijackedStream(event, { reader, writer: this.#native.input() }, abort)
+    const writer = event.hijacked ? this.#native.input() : null;
+    this.#stream = event.hijacked || this.#hijacks
+      ? new HijackedStream(event, { reader, writer }, abort)
       : new ResponseStream(event, reader, abort);
     this.#settle(null, { ...event, stream: this.#stream });
   }

@@ -3,6 +3,7 @@
 const { Duplex, Readable } = require('node:stream');
 
 const { TurnBudget, takeChunk } = require('../streams');
+const { DockerError } = require('./errors');
 
 // What a stream holds ready before its reader asks again.
 const READ_AHEAD = 64 * 1024;
@@ -137,7 +138,10 @@ class ResponseStream extends Readable {
   }
 }
 
-/** A hijacked connection. `end()` ends what we send and nothing else. */
+/**
+ * A hijacked connection. `end()` ends what we send and nothing else. Without a writer, which is when
+ * the upgrade was lost on the way, writing fails.
+ */
 class HijackedStream extends Duplex {
   #puller;
   #writer;
@@ -146,7 +150,7 @@ class HijackedStream extends Duplex {
 
   /**
    * @param {object} answer
-   * @param {{ reader: import('../../native').ByteReader, writer: import('../../native').ByteWriter }} ends
+   * @param {{ reader: import('../../native').ByteReader, writer: import('../../native').ByteWriter | null }} ends
    * @param {() => void} abort
    */
   constructor(answer, { reader, writer }, abort) {
@@ -186,12 +190,16 @@ class HijackedStream extends Duplex {
   }
 
   _write(chunk, _encoding, callback) {
+    if (this.#writer === null) {
+      callback(notUpgraded(this.statusCode));
+      return;
+    }
     this.#pending = { chunk, offset: 0, callback };
     this.#send();
   }
 
   _final(callback) {
-    this.#writer.end();
+    this.#writer?.end();
     callback();
   }
 
@@ -213,6 +221,11 @@ class HijackedStream extends Duplex {
     } while (this.#writer.arm());
   }
 }
+
+const notUpgraded = (status) => new DockerError(
+  'DEW_ENGINE_PROTOCOL',
+  `nothing can be sent: the engine answered HTTP ${status} and not 101 (a proxy before it may have removed the upgrade)`,
+);
 
 /** A body that is there already, as a stream. */
 function wholeStream(answer) {

@@ -14,6 +14,7 @@ const { badOption } = require('../errors');
  */
 function bodyOf(file) {
   if (typeof file === 'string') return { source: fs.createReadStream(path.resolve(file)), owned: true };
+  if (typeof file !== 'object') throw badOption('a file must be a path, bytes or a stream');
   if (file instanceof Uint8Array) return { bytes: Buffer.from(file.buffer, file.byteOffset, file.byteLength) };
   if (typeof file.pipe === 'function' && typeof file.on === 'function') return { source: file };
   if (typeof file.getReader === 'function') return { source: Readable.fromWeb(file), owned: true };
@@ -29,6 +30,7 @@ class Upload {
   #fail;
   #rest = null;
   #offset = 0;
+  #ended = false;
   #done = false;
 
   /**
@@ -50,7 +52,9 @@ class Upload {
 
   /** There is room again. */
   signalInput() {
-    if (this.#rest !== null && this.#push()) this.#source.resume();
+    if (this.#rest === null || !this.#push()) return;
+    if (this.#ended) this.#end();
+    else this.#source.resume();
   }
 
   /** Nobody takes the body any more. */
@@ -69,7 +73,9 @@ class Upload {
   };
 
   #end = () => {
-    if (this.#done) return;
+    this.#ended = true;
+    // A stream may say that it has ended although it was paused, with its last chunk in our hands.
+    if (this.#done || this.#rest !== null) return;
     this.#done = true;
     this.#writer.end();
   };
@@ -81,6 +87,7 @@ class Upload {
   };
 
   #closed = () => {
+    if (this.#ended) return;
     this.#broken(Object.assign(new Error('the stream to be sent ended before its end'), { code: 'ERR_STREAM_PREMATURE_CLOSE' }));
   };
 
