@@ -55,7 +55,7 @@ describe('ours and dockerode read the same', () => {
     'image.history': (docker) => docker.getImage(IMAGES.busybox).history(),
     'image.get, its size': async (docker) => (await bytesOf(await docker.getImage(IMAGES.busybox).get())).length,
     'getImages, its size': async (docker) => (await bytesOf(await docker.getImages({ names: [IMAGES.busybox] }))).length,
-    'network.inspect': (docker) => docker.getNetwork('none').inspect().then(({ Containers, ...rest }) => rest),
+    'network.inspect': (docker) => docker.getNetwork('none').inspect().then((network) => ({ ...network, Containers: null })),
     'container.getArchive': async (docker) =>
       bytesOf(await docker.getContainer(shared.id).getArchive({ path: '/etc/passwd' })).catch((error) => error.message),
     'container.infoArchive': async (docker) =>
@@ -178,7 +178,7 @@ describe('ours and dockerode fail the same', () => {
     'removal of a running container': running((container) => container.remove()),
     'a path that is not there': running((container) => container.getArchive({ path: '/no/such' }).then(bytesOf)),
   };
-  const withoutJsonOfStreams = ({ json, ...rest }) => rest;
+  const withoutJsonOfStreams = (failed) => ({ ...failed, json: null });
   for (const [name, scene] of Object.entries(failures)) {
     it(name, async () => {
       const { ours, theirs } = await both(scene);

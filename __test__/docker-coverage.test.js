@@ -98,7 +98,7 @@ describe('the methods of dockerode 5', () => {
       const [mine, other] = [ours[get]('x'), theirs[get]('x')];
       assert.equal(mine.constructor.name, get.slice(3));
       assert.deepEqual(methodsOf(other).filter((name) => typeof mine[name] !== 'function'), [], get);
-      const plain = ({ modem, ...rest }) => rest;
+      const plain = (entity) => ({ ...entity, modem: null });
       assert.deepEqual(plain(mine), plain(other), get);
     }
   });

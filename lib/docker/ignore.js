@@ -66,7 +66,7 @@ function expressionOf(pattern) {
       source += '[^/]';
     } else if (char === '[' && pattern.indexOf(']', at + 2) > 0) {
       const end = pattern.indexOf(']', at + 2);
-      const inside = pattern.slice(at + 1, end).replace(/\\(?!\\)|[[\]]/g, '\\$&').replace(/^!/, '^');
+      const inside = pattern.slice(at + 1, end).replace(/\\(?!\\)|[[\]]/g, '\\$&');
       source += `[${inside}]`;
       at = end;
     } else {

@@ -7,11 +7,14 @@ const { isAbortSignal } = require('./arguments');
 const { demuxStream } = require('./demux');
 const { refused } = require('./errors');
 const { followProgress } = require('./progress');
-const { buildQuerystring, parseJson } = require('./query');
+const { buildQuerystring, parseJson, without } = require('./query');
 const { EngineRequest, streamOf } = require('./request');
 
 // How long connecting to an engine may take, unless `connectionTimeout` says otherwise.
 const CONNECT_MS = 10_000;
+
+/** Options that are neither in a query nor in a body. */
+const NO_PARAMETERS = ['_query', '_body', 'authconfig', 'registryconfig', 'abortSignal'];
 
 const base64 = (value) => Buffer.from(JSON.stringify(value)).toString('base64');
 
@@ -161,10 +164,10 @@ class Modem {
     };
   }
 
-  #target(path, { _query, _body, authconfig, registryconfig, abortSignal, ...rest }) {
+  #target(path, options) {
     const base = `${this.#prefix}${this.version ? `/${versionName(this.version)}` : ''}${path}`;
     if (!path.includes('?')) return base;
-    const query = buildQuerystring(_query ?? rest);
+    const query = buildQuerystring(options._query ?? without(options, NO_PARAMETERS));
     return query === '' ? base.replace(/[?&]$/, '') : `${base}${query}`;
   }
 
@@ -189,8 +192,7 @@ class Modem {
 /** The JSON to send, or undefined. */
 function bodyText({ method, options, allowEmpty }) {
   if (!options || (method !== 'POST' && method !== 'PUT')) return undefined;
-  const { _query, _body, authconfig, registryconfig, abortSignal, ...rest } = options;
-  const body = '_body' in options ? _body : rest;
+  const body = '_body' in options ? options._body : without(options, NO_PARAMETERS);
   if (body === null || body === undefined) return undefined;
   const text = JSON.stringify(body);
   return allowEmpty || (text !== '{}' && text !== '""') ? text : undefined;

@@ -16,7 +16,12 @@ function buildQuerystring(options) {
   return stringify(Object.fromEntries(values));
 }
 
-/** `value` as JSON, or undefined. */
+/** A copy of `object` without some of its members. */
+function without(object, names) {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));
+}
+
+/** What `text` says, or undefined if it is no JSON. */
 function parseJson(text) {
   try {
     return JSON.parse(text);
@@ -25,4 +30,4 @@ function parseJson(text) {
   }
 }
 
-module.exports = { buildQuerystring, parseJson };
+module.exports = { buildQuerystring, parseJson, without };
