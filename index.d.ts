@@ -1,6 +1,7 @@
 // Written by hand. `__test__/types` compiles against it.
 /// <reference types="node" />
 
+import Docker = require('./lib/docker');
 import { EventEmitter } from 'node:events';
 import { AgentOptions, ClientRequestArgs, Server as HttpServer } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
@@ -391,6 +392,10 @@ export class DockerClient extends EventEmitter<DockerClientEvents> {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** The engine's API, with the face of dockerode. */
+export { Docker };
+/** An engine that refuses, cannot be reached, or goes. */
+export import DockerError = Docker.DockerError;
 /** The server's name in version 3.0.0. */
 export { DockerServer as DockerExecServer };
 /** The client's name in version 3.0.0. */
