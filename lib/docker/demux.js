@@ -25,6 +25,60 @@ function demuxStream(source, stdout, stderr, { end = false } = {}) {
   return demux.done;
 }
 
+/** Takes frames apart, whatever pieces they come in. */
+class Splitter {
+  #stdout;
+  #stderr;
+  #header = Buffer.alloc(HEADER_SIZE);
+  #headerLength = 0;
+  #left = 0;
+  #write = null;
+  #raw = false;
+
+  /**
+   * @param {(bytes: Buffer) => void} stdout
+   * @param {(bytes: Buffer) => void} stderr
+   */
+  constructor(stdout, stderr) {
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+  }
+
+  take(chunk) {
+    let rest = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    while (rest.length > 0) {
+      if (this.#raw) {
+        this.#stdout(rest);
+        return;
+      }
+      if (this.#left === 0) {
+        rest = this.#readHeader(rest);
+        continue;
+      }
+      const now = rest.subarray(0, this.#left);
+      this.#left -= now.length;
+      rest = rest.subarray(now.length);
+      this.#write(now);
+    }
+  }
+
+  /** Takes what belongs to a header; answers what is behind it. */
+  #readHeader(bytes) {
+    const count = Math.min(HEADER_SIZE - this.#headerLength, bytes.length);
+    bytes.copy(this.#header, this.#headerLength, 0, count);
+    this.#headerLength += count;
+    if (this.#header[0] > STDERR) {
+      this.#raw = true;
+      this.#stdout(Buffer.from(this.#header.subarray(0, this.#headerLength)));
+    } else if (this.#headerLength === HEADER_SIZE) {
+      this.#headerLength = 0;
+      this.#left = this.#header.readUInt32BE(4);
+      this.#write = this.#header[0] === STDERR ? this.#stderr : this.#stdout;
+    }
+    return bytes.subarray(count);
+  }
+}
+
 class Demux {
   done;
   #source;
@@ -32,18 +86,15 @@ class Demux {
   #end;
   #resolve;
   #reject;
-  #header = Buffer.alloc(HEADER_SIZE);
-  #headerLength = 0;
-  #left = 0;
-  #output = null;
-  #raw = false;
-  /** How many outputs have to drain before the source may go on. */
+  #splitter;
+  /** The outputs that have to drain before the source may go on. */
   #draining = new Set();
 
   constructor(source, stdout, stderr, end) {
     this.#source = source;
     this.#outputs = [stdout, stderr];
     this.#end = end;
+    this.#splitter = new Splitter((bytes) => this.#write(stdout, bytes), (bytes) => this.#write(stderr, bytes));
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -56,39 +107,9 @@ class Demux {
   }
 
   #take = (chunk) => {
-    let rest = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    while (rest.length > 0) {
-      if (this.#raw) {
-        this.#write(this.#outputs[0], rest);
-        break;
-      }
-      if (this.#left === 0) {
-        rest = this.#readHeader(rest);
-        continue;
-      }
-      const now = rest.subarray(0, this.#left);
-      this.#left -= now.length;
-      rest = rest.subarray(now.length);
-      this.#write(this.#output, now);
-    }
+    this.#splitter.take(chunk);
     if (this.#draining.size > 0) this.#source.pause();
   };
-
-  /** Takes what belongs to a header; answers what is behind it. */
-  #readHeader(bytes) {
-    const count = Math.min(HEADER_SIZE - this.#headerLength, bytes.length);
-    bytes.copy(this.#header, this.#headerLength, 0, count);
-    this.#headerLength += count;
-    if (this.#header[0] > STDERR) {
-      this.#raw = true;
-      this.#write(this.#outputs[0], this.#header.subarray(0, this.#headerLength));
-    } else if (this.#headerLength === HEADER_SIZE) {
-      this.#headerLength = 0;
-      this.#left = this.#header.readUInt32BE(4);
-      this.#output = this.#outputs[this.#header[0] === STDERR ? 1 : 0];
-    }
-    return bytes.subarray(count);
-  }
 
   #write(output, bytes) {
     if (!output || output.destroyed || output.writableEnded) return;
@@ -124,4 +145,20 @@ class Demux {
   }
 }
 
-module.exports = { demuxStream };
+/**
+ * Framed output to iterate over, in the pieces in which it arrives; a terminal's is `stdout`.
+ *
+ * @param {AsyncIterable<Buffer> | Buffer} source
+ * @returns {AsyncGenerator<{ name: 'stdout' | 'stderr', bytes: Buffer }, void>}
+ */
+async function* framesOf(source) {
+  const found = [];
+  const into = (name) => (bytes) => found.push({ name, bytes });
+  const splitter = new Splitter(into('stdout'), into('stderr'));
+  for await (const chunk of Buffer.isBuffer(source) ? [source] : source) {
+    splitter.take(chunk);
+    yield* found.splice(0);
+  }
+}
+
+module.exports = { demuxStream, framesOf };

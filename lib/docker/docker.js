@@ -1,8 +1,10 @@
 'use strict';
 
+const { readableEvents } = require('./buildkit');
 const { contextArchive } = require('./context');
 const { DockerError } = require('./errors');
 const { addMethods, entities } = require('./entities');
+const extras = require('./extras');
 const { Modem } = require('./modem');
 const { followProgress } = require('./progress');
 const { run } = require('./run');
@@ -73,14 +75,21 @@ const methods = {
     return run(this, args);
   },
 
-  /** @see {@link import('./progress').followProgress} */
+  /** As that of the modem; what BuildKit reports becomes text. */
   followProgress(stream, onFinished, onProgress) {
-    return followProgress(stream, onFinished, onProgress);
+    followProgress(stream, onFinished, onProgress, readableEvents);
   },
+
+  ...extras.docker,
 };
 
-for (const [name, value] of Object.entries(methods)) {
-  Object.defineProperty(Docker.prototype, name, { value, writable: true, configurable: true, enumerable: false });
+define(Docker.prototype, methods);
+define(Container.prototype, extras.container);
+
+function define(prototype, members) {
+  for (const [name, value] of Object.entries(members)) {
+    Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false });
+  }
 }
 
 function pull(docker, name, args, tagOf) {

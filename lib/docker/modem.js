@@ -13,6 +13,9 @@ const { EngineRequest, streamOf } = require('./request');
 // How long connecting to an engine may take, unless `connectionTimeout` says otherwise.
 const CONNECT_MS = 10_000;
 
+/** The newest version of the API that the table of endpoints is after. */
+const NEWEST = [1, 51];
+
 /** Options that are neither in a query nor in a body. */
 const NO_PARAMETERS = ['_query', '_body', 'authconfig', 'registryconfig', 'abortSignal'];
 
@@ -27,7 +30,7 @@ function protocolOf({ scheme, key, cert, ca }) {
 }
 
 /** PEM or DER as bytes; `ca` may be several. */
-const certificates = (given) => [given ?? []].flat().map((one) => Buffer.from(one));
+const certificates = (given) => [given ?? []].flat().map((one) => Buffer.from(one.pem ?? one));
 
 function checkTimes(modem) {
   for (const name of ['timeout', 'connectionTimeout']) {
@@ -125,7 +128,22 @@ class Modem {
     });
     const prefix = (this.pathPrefix ?? '').replace(/\/+$/, '');
     this.#prefix = prefix && !prefix.startsWith('/') ? `/${prefix}` : prefix;
+    if (this.version === 'auto') this.version = await this.#negotiate(requests);
     this.#requests = requests;
+  }
+
+  /** The newest version that both sides know. */
+  async #negotiate(requests) {
+    const wanted = {
+      method: 'GET', target: `${this.#prefix}/_ping`, headers: this.#headers({}, {}), gather: true, idleTimeout: this.timeout ?? 0,
+    };
+    const { headers } = await new Promise((resolve, reject) => {
+      new EngineRequest(requests, wanted, (error, answer) => (error ? reject(error) : resolve(answer)));
+    });
+    const theirs = headers[headers.findIndex((name) => name.toLowerCase() === 'api-version') + 1];
+    const [major, minor] = /^\d+\.\d+$/.test(theirs) ? theirs.split('.').map(Number) : NEWEST;
+    const isOlder = major < NEWEST[0] || (major === NEWEST[0] && minor < NEWEST[1]);
+    return `v${(isOlder ? [major, minor] : NEWEST).join('.')}`;
   }
 
   async #address() {

@@ -11,8 +11,9 @@ const { DockerError } = require('./errors');
  * @param {(error: Error | null, output: object[]) => void} [onFinished] Gets everything that was
  *   reported, and an error if the stream broke, or if the report says that the work failed.
  * @param {(event: object) => void} [onProgress] Gets each object as it comes.
+ * @param {(event: object) => object[]} [translate] What to report for an event.
  */
-function followProgress(stream, onFinished, onProgress) {
+function followProgress(stream, onFinished, onProgress, translate = (event) => [event]) {
   const decoder = new StringDecoder('utf8');
   const output = [];
   let rest = '';
@@ -22,9 +23,11 @@ function followProgress(stream, onFinished, onProgress) {
   const take = (line) => {
     if (line.trim() === '') return;
     const event = JSON.parse(line);
-    output.push(event);
     if (event?.error || event?.errorDetail) failure ??= workFailed(event);
-    onProgress?.(event);
+    for (const one of translate(event)) {
+      output.push(one);
+      onProgress?.(one);
+    }
   };
   const takeAll = (text) => {
     const lines = (rest + text).split('\n');
