@@ -8,10 +8,8 @@
 const TRACE = 'moby.buildkit.trace';
 const IMAGE = 'moby.image.id';
 
-const VARINT = 0;
-const FIXED64 = 1;
-const BYTES = 2;
-const FIXED32 = 5;
+/** How a value is encoded. */
+const KIND = Object.freeze({ varint: 0, fixed64: 1, bytes: 2, fixed32: 5 });
 
 /** The fields that are read, by their numbers; what is in a list may come more than once. */
 const TIMESTAMP = {};
@@ -51,9 +49,9 @@ class Reader {
 
   /** Passes over a value of a field that is not known. */
   pass(kind) {
-    if (kind === VARINT) this.varint();
-    else if (kind === BYTES) this.bytes();
-    else this.#skip({ [FIXED64]: 8, [FIXED32]: 4 }[kind] ?? this.#bytes.length);
+    if (kind === KIND.varint) this.varint();
+    else if (kind === KIND.bytes) this.bytes();
+    else this.#skip({ [KIND.fixed64]: 8, [KIND.fixed32]: 4 }[kind] ?? this.#bytes.length);
   }
 
   #skip(length) {
@@ -72,8 +70,8 @@ function decode(bytes, fields) {
     const kind = tag % 8;
     const [name, type] = fields[Math.floor(tag / 8)] ?? [];
     if (name === undefined) reader.pass(kind);
-    else if (kind === VARINT) message[name] = reader.varint();
-    else if (kind !== BYTES) reader.pass(kind);
+    else if (kind === KIND.varint) message[name] = reader.varint();
+    else if (kind !== KIND.bytes) reader.pass(kind);
     else if (type === 'text') message[name] = reader.bytes().toString();
     else if (Array.isArray(type)) message[name].push(decode(reader.bytes(), type[0]));
     else message[name] = decode(reader.bytes(), type);

@@ -1,6 +1,6 @@
 'use strict';
 
-const HEADER_SIZE = 8;
+const HEADER = 8;
 const STDERR = 2;
 
 /**
@@ -29,7 +29,7 @@ function demuxStream(source, stdout, stderr, { end = false } = {}) {
 class Splitter {
   #stdout;
   #stderr;
-  #header = Buffer.alloc(HEADER_SIZE);
+  #header = Buffer.alloc(HEADER);
   #headerLength = 0;
   #left = 0;
   #write = null;
@@ -64,13 +64,13 @@ class Splitter {
 
   /** Takes what belongs to a header; answers what is behind it. */
   #readHeader(bytes) {
-    const count = Math.min(HEADER_SIZE - this.#headerLength, bytes.length);
+    const count = Math.min(HEADER - this.#headerLength, bytes.length);
     bytes.copy(this.#header, this.#headerLength, 0, count);
     this.#headerLength += count;
     if (this.#header[0] > STDERR) {
       this.#raw = true;
       this.#stdout(Buffer.from(this.#header.subarray(0, this.#headerLength)));
-    } else if (this.#headerLength === HEADER_SIZE) {
+    } else if (this.#headerLength === HEADER) {
       this.#headerLength = 0;
       this.#left = this.#header.readUInt32BE(4);
       this.#write = this.#header[0] === STDERR ? this.#stderr : this.#stdout;

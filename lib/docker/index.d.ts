@@ -82,6 +82,11 @@ declare class Docker {
   /** As {@link Docker.Modem.followProgress}. */
   followProgress: Docker.FollowProgress;
 
+  /** What `getEvents` tells, as objects. */
+  events(options?: Docker.Options<Docker.GetEventsOptions>): AsyncGenerator<Answer<models.EventMessage>, void>;
+  /** A report of progress as objects; throws a {@link Docker.DockerError} when it says that the work failed. */
+  progress(stream: NodeJS.ReadableStream): AsyncGenerator<any, void>;
+
   /**
    * Runs a command in a new container, and resolves to its result and the container, after the last
    * byte of its output. Output goes to `streams`, which are ended then: one for all, or
@@ -195,7 +200,10 @@ declare namespace Docker {
     /** The client's certificate, with `key`. */
     cert?: Certificate | Certificate[];
     key?: Certificate | Certificate[] | KeyObject[];
-    /** The version of the API, such as `v1.41`; default the engine's own. */
+    /**
+     * The version of the API, such as `v1.41`; `auto` for the newest that both sides know, which is
+     * asked for at the first call. Default: none is named, and the engine takes its own.
+     */
     version?: string;
     /** In front of every path; default none. */
     pathPrefix?: string;
@@ -324,6 +332,31 @@ declare namespace Docker {
     putArchive: FileCall<models.PutContainerArchiveQuery, any>;
     logs: Logs;
     stats: Stats;
+    /** Runs a command in the container, to its end. An exit code other than 0 is not an error. */
+    run(command: string[], options?: RunOptions): Promise<RunResult>;
+    /** What was printed and, unless `follow` is false, what will be. */
+    output(options?: Options<ContainerLogsOptions>): AsyncGenerator<{ name: 'stdout' | 'stderr'; bytes: Buffer }, void>;
+    /** What `stats` tells, about once a second, as objects. */
+    statistics(options?: Options<models.ContainerStatsQuery>): AsyncGenerator<ContainerStats, void>;
+  }
+
+  interface RunOptions {
+    Env?: string[];
+    User?: string;
+    WorkingDir?: string;
+    Privileged?: boolean;
+    /** For its stdin; default none. */
+    input?: string | Uint8Array;
+    /** Bytes of output, both streams together, beyond which it fails; default 64 MiB. */
+    outputLimit?: number;
+    signal?: AbortSignal;
+    abortSignal?: AbortSignal;
+  }
+
+  interface RunResult {
+    stdout: Buffer;
+    stderr: Buffer;
+    exitCode: number;
   }
 
   interface Logs {

@@ -4,21 +4,18 @@
  * Archives in the format of POSIX tar (ustar, with pax headers where a name or a size does not fit).
  */
 
-const BLOCK = 512;
-const END = Buffer.alloc(2 * BLOCK);
+/** Bytes of a block and of the fields of a header, and the largest size that eleven octal digits can say. */
+const FORMAT = Object.freeze({ block: 512, name: 100, prefix: 155, largest: 0o77777777777 });
+const END = Buffer.alloc(2 * FORMAT.block);
 const TYPES = { file: '0', link: '1', symlink: '2', directory: '5', pax: 'x' };
-const NAME_SIZE = 100;
-const PREFIX_SIZE = 155;
-// The largest size that eleven octal digits can say.
-const LARGEST_PLAIN_SIZE = 0o77777777777;
 
 /** A name as the two fields of a header, or null if it does not fit. */
 function splitName(name) {
-  if (Buffer.byteLength(name) <= NAME_SIZE) return { name, prefix: '' };
+  if (Buffer.byteLength(name) <= FORMAT.name) return { name, prefix: '' };
   for (let at = name.indexOf('/'); at >= 0; at = name.indexOf('/', at + 1)) {
     const rest = name.slice(at + 1);
-    if (Buffer.byteLength(name.slice(0, at)) > PREFIX_SIZE) return null;
-    if (rest !== '' && Buffer.byteLength(rest) <= NAME_SIZE) return { name: rest, prefix: name.slice(0, at) };
+    if (Buffer.byteLength(name.slice(0, at)) > FORMAT.prefix) return null;
+    if (rest !== '' && Buffer.byteLength(rest) <= FORMAT.name) return { name: rest, prefix: name.slice(0, at) };
   }
   return null;
 }
@@ -38,25 +35,25 @@ function octal(header, value, at, length) {
 }
 
 function block(entry, { name, prefix }, type, size) {
-  const header = Buffer.alloc(BLOCK);
-  header.write(name, 0, NAME_SIZE);
+  const header = Buffer.alloc(FORMAT.block);
+  header.write(name, 0, FORMAT.name);
   octal(header, entry.mode & 0o7777, 100, 8);
   octal(header, entry.uid ?? 0, 108, 8);
   octal(header, entry.gid ?? 0, 116, 8);
-  octal(header, Math.min(size, LARGEST_PLAIN_SIZE), 124, 12);
+  octal(header, Math.min(size, FORMAT.largest), 124, 12);
   octal(header, Math.max(0, entry.mtime.getTime() / 1000), 136, 12);
   header.fill(' ', 148, 156);
   header.write(type, 156, 'latin1');
-  if (entry.target) header.write(entry.target, 157, NAME_SIZE);
+  if (entry.target) header.write(entry.target, 157, FORMAT.name);
   header.write('ustar\u000000', 257, 'latin1');
-  header.write(prefix, 345, PREFIX_SIZE);
+  header.write(prefix, 345, FORMAT.prefix);
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   return header;
 }
 
 /** The zeros that fill up the last block of a content of `size` bytes. */
-const padding = (size) => Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
+const padding = (size) => Buffer.alloc((FORMAT.block - (size % FORMAT.block)) % FORMAT.block);
 
 /**
  * What stands before the content of an entry.
@@ -75,11 +72,11 @@ function tarHeader(entry) {
   const fitting = isAscii(entry.name) ? splitName(entry.name) : null;
   const records = [];
   if (fitting === null) records.push(paxRecord('path', entry.name));
-  if (entry.target && (!isAscii(entry.target) || entry.target.length > NAME_SIZE)) {
+  if (entry.target && (!isAscii(entry.target) || entry.target.length > FORMAT.name)) {
     records.push(paxRecord('linkpath', entry.target));
   }
-  if (size > LARGEST_PLAIN_SIZE) records.push(paxRecord('size', size));
-  const place = fitting ?? { name: Buffer.from(entry.name).subarray(0, NAME_SIZE).toString('latin1'), prefix: '' };
+  if (size > FORMAT.largest) records.push(paxRecord('size', size));
+  const place = fitting ?? { name: Buffer.from(entry.name).subarray(0, FORMAT.name).toString('latin1'), prefix: '' };
   const header = block(entry, place, TYPES[entry.type], size);
   if (records.length === 0) return header;
   const pax = Buffer.from(records.join(''));
