@@ -20,7 +20,7 @@ class Puller {
   #outcome = null;
 
   /**
-   * @param {import('../../native').ByteReader} reader
+   * @param {import('../../native').DialReader} reader
    * @param {(chunk: Buffer) => boolean} push Answers whether more is wanted.
    * @param {(error: Error | null) => void} finish Called once, after the last chunk.
    */
@@ -106,7 +106,7 @@ class ResponseStream extends Readable {
 
   /**
    * @param {object} answer
-   * @param {import('../../native').ByteReader} reader
+   * @param {import('../../native').DialReader} reader
    * @param {() => void} abort
    */
   constructor(answer, reader, abort) {
@@ -150,7 +150,7 @@ class HijackedStream extends Duplex {
 
   /**
    * @param {object} answer
-   * @param {{ reader: import('../../native').ByteReader, writer: import('../../native').ByteWriter | null }} ends
+   * @param {{ reader: import('../../native').DialReader, writer: import('../../native').ByteWriter | null }} ends
    * @param {() => void} abort
    */
   constructor(answer, { reader, writer }, abort) {

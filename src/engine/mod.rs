@@ -41,7 +41,7 @@ pub use processes::{
 };
 pub use request::{
     Content, EngineRequest, EngineResponse, HijackedInput, HijackedOutput, RequestBody,
-    RequestError, Requests, ResponseBody, Secure,
+    RequestError, Requests, ResponseBody, Secure, SocketOutput, StreamOutput,
 };
 pub use stream::{ExecInput, ExecOutput, ExecStream};
 

@@ -17,8 +17,9 @@ use tokio::task::AbortHandle;
 use super::{
     channel::{Channel, Listener},
     docker_answer::{NativeAnswer, NativeDialEvent, run},
+    docker_output::{DialReader, Output},
     failure::{Code, NativeFailure},
-    pipes::{ByteReader, ByteWriter},
+    pipes::ByteWriter,
     runtime::runtime,
 };
 use crate::{
@@ -114,7 +115,7 @@ fn secure(options: &NativeEngineOptions, host: &EngineHost) -> Result<Secure, na
 #[napi]
 pub struct NativeDial {
     input: Arc<Pipe>,
-    output: Arc<Pipe>,
+    output: Arc<Output>,
     channel: Arc<Channel<NativeDialEvent>>,
     task: AbortHandle,
 }
@@ -132,12 +133,13 @@ impl NativeDial {
     ) -> Result<Self, napi::Error<Code>> {
         let runtime = runtime().map_err(Code::wrap)?;
         let channel = Channel::holding(listener).map_err(Code::wrap)?;
-        let (input, output) = (Pipe::new(INPUT_LIMIT), Pipe::new(OUTPUT_LIMIT));
+        let (input, output) = (Pipe::new(INPUT_LIMIT), Output::new(OUTPUT_LIMIT));
         let gather = request.gather;
         let request = engine_request(request, &input);
         let answer = NativeAnswer {
             input: Arc::clone(&input),
             output: Arc::clone(&output),
+            signal: channel.signal(OUTPUT),
             channel: Arc::clone(&channel),
         };
         let requests = requests.requests.clone();
@@ -147,8 +149,8 @@ impl NativeDial {
 
     /// The answer's body, or what comes on a hijacked connection.
     #[napi]
-    pub fn output(&self) -> ByteReader {
-        ByteReader::new(&self.output, self.channel.signal(OUTPUT))
+    pub fn output(&self) -> DialReader {
+        DialReader::new(&self.output, self.channel.signal(OUTPUT))
     }
 
     /// The request's body, or what is sent on a hijacked connection.

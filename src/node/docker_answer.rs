@@ -1,16 +1,16 @@
 //! From an engine's answer to what JavaScript reads of it.
 
-use std::{future::poll_fn, sync::Arc};
+use std::{future::poll_fn, sync::Arc, task::Waker};
 
 use bytes::Bytes;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
-use super::{channel::Channel, failure::NativeFailure};
+use super::{channel::Channel, docker_output::Output, failure::NativeFailure};
 use crate::{
     engine::{
         Content, EngineRequest, EngineResponse, HijackedInput, HijackedOutput, RequestError,
-        Requests, ResponseBody,
+        Requests, ResponseBody, StreamOutput,
     },
     pipe::Pipe,
 };
@@ -65,7 +65,9 @@ impl NativeDialEvent {
 /// Where an answer goes.
 pub(super) struct NativeAnswer {
     pub(super) input: Arc<Pipe>,
-    pub(super) output: Arc<Pipe>,
+    pub(super) output: Arc<Output>,
+    /// Tells that there is something in `output`.
+    pub(super) signal: Waker,
     pub(super) channel: Arc<Channel<NativeDialEvent>>,
 }
 
@@ -92,9 +94,15 @@ pub(super) async fn run(
             let outcome = to.receive(body).await;
             to.end(outcome);
         }
-        Content::Hijacked(input, output) => {
+        Content::Hijacked(input, HijackedOutput::Socket(output)) => {
+            to.output.join(output);
             to.channel.send(NativeDialEvent { hijacked: Some(true), ..head });
-            let outcome = to.join(input, output).await;
+            let outcome = to.beside(input, to.output.serve(&to.signal)).await;
+            to.end(outcome);
+        }
+        Content::Hijacked(input, HijackedOutput::Stream(output)) => {
+            to.channel.send(NativeDialEvent { hijacked: Some(true), ..head });
+            let outcome = to.beside(input, to.take(output)).await;
             to.end(outcome);
         }
     }
@@ -125,37 +133,38 @@ impl NativeAnswer {
             Ok(()) => NativeDialEvent::named("ended"),
             Err(error) => NativeDialEvent::failing("ended", error),
         });
-        self.output.end();
+        self.output.pipe.end();
         self.input.close();
         self.channel.close();
     }
 
     /// Waits until there is room for more to be read.
     async fn room(&self) {
-        poll_fn(|cx| self.output.poll_room(cx)).await;
+        poll_fn(|cx| self.output.pipe.poll_room(cx)).await;
     }
 
     async fn receive(&self, mut body: ResponseBody) -> Result<(), RequestError> {
         while let Some(bytes) = body.next().await? {
-            self.output.push(bytes);
+            self.output.pipe.push(bytes);
+            self.room().await;
+        }
+        Ok(())
+    }
+
+    async fn take(&self, mut output: StreamOutput) -> Result<(), RequestError> {
+        while let Some(bytes) = output.next().await? {
+            self.output.pipe.push(bytes);
             self.room().await;
         }
         Ok(())
     }
 
     /// Both directions of a hijacked connection: what comes decides the end.
-    async fn join(
+    async fn beside(
         &self,
         mut input: HijackedInput,
-        mut output: HijackedOutput,
+        receiving: impl Future<Output = Result<(), RequestError>>,
     ) -> Result<(), RequestError> {
-        let receiving = async {
-            while let Some(bytes) = output.next().await? {
-                self.output.push(bytes);
-                self.room().await;
-            }
-            Ok(())
-        };
         let sending = async {
             while let Some(bytes) = self.next_input().await {
                 if input.write(&bytes).await.is_err() {

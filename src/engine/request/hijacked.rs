@@ -4,18 +4,17 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::ready;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use super::Pace;
 use super::error::RequestError;
 use super::link::Link;
+use crate::engine::connect::ReadHalf;
 use crate::engine::host::EngineHost;
 
 /// The most that one read takes: a little more than a unix socket holds (208 KiB).
@@ -35,20 +34,24 @@ pub(super) fn split(
         host: (**host).clone(),
         source: Arc::new(io::Error::other("the connection changed its type")),
     })?;
-    let (read, write) = tokio::io::split(parts.io.into_inner());
-    let output = HijackedOutput {
-        host: Arc::clone(host),
-        read,
-        early: parts.read_buf,
-        pace: Pace::default(),
-        rest: None,
-    };
-    Ok((HijackedInput { write }, output))
+    let (host, early) = (Arc::clone(host), parts.read_buf);
+    Ok(match parts.io.into_inner() {
+        Link::Plain(paced) => {
+            let (read, write) = paced.socket.into_split();
+            let output = SocketOutput { host, read, early: Mutex::new(early) };
+            (HijackedInput { write: Box::new(write) }, HijackedOutput::Socket(output))
+        }
+        link @ Link::Tls(_) => {
+            let (read, write) = tokio::io::split(link);
+            let output = StreamOutput { host, read, early };
+            (HijackedInput { write: Box::new(write) }, HijackedOutput::Stream(output))
+        }
+    })
 }
 
 /// Bytes to the engine.
 pub struct HijackedInput {
-    write: WriteHalf<Link>,
+    write: Box<dyn AsyncWrite + Send + Unpin>,
 }
 
 impl HijackedInput {
@@ -72,18 +75,61 @@ impl HijackedInput {
     }
 }
 
-/// Bytes from the engine, read as fast as they are asked for.
-pub struct HijackedOutput {
-    host: Arc<EngineHost>,
-    read: ReadHalf<Link>,
-    /// What came together with the answer.
-    early: Bytes,
-    pace: Pace,
-    /// In bulk: when to read next.
-    rest: Option<Instant>,
+/// Bytes from the engine.
+pub enum HijackedOutput {
+    /// From a socket: read by whoever wants the bytes, on any thread.
+    Socket(SocketOutput),
+    /// From within TLS: read on the runtime.
+    Stream(StreamOutput),
 }
 
-impl HijackedOutput {
+/// What comes on a socket. A reader asks until there is nothing, and then waits.
+pub struct SocketOutput {
+    host: Arc<EngineHost>,
+    read: ReadHalf,
+    /// What came together with the answer.
+    early: Mutex<Bytes>,
+}
+
+impl SocketOutput {
+    /// Waits until there may be something to read. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// `Lost` if the connection broke.
+    pub async fn readable(&self) -> Result<(), RequestError> {
+        self.read.readable().await.map_err(|error| lost(&self.host, error))
+    }
+
+    /// Reads what is there; `None` if nothing is, 0 if nothing will be any more.
+    ///
+    /// # Errors
+    ///
+    /// `Lost` if the connection broke.
+    pub fn try_read(&self, buffer: &mut [u8]) -> Result<Option<usize>, RequestError> {
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        if !early.is_empty() {
+            let count = early.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&early[..count]);
+            early.advance(count);
+            return Ok(Some(count));
+        }
+        match self.read.try_read(buffer) {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(lost(&self.host, error)),
+        }
+    }
+}
+
+/// What comes within TLS.
+pub struct StreamOutput {
+    host: Arc<EngineHost>,
+    read: tokio::io::ReadHalf<Link>,
+    early: Bytes,
+}
+
+impl StreamOutput {
     /// The next piece; `None` after the last.
     ///
     /// # Errors
@@ -93,26 +139,19 @@ impl HijackedOutput {
         if !self.early.is_empty() {
             return Ok(Some(std::mem::take(&mut self.early)));
         }
-        if let Some(until) = self.rest.take() {
-            tokio::time::sleep_until(until.into()).await;
-        }
-        let bytes = self.read().await.map_err(|error| RequestError::Lost {
-            host: (*self.host).clone(),
-            source: Arc::new(error),
-        })?;
-        let now = Instant::now();
-        self.rest = self.pace.after_read(now, bytes.len()).map(|rest| now + rest);
-        Ok((!bytes.is_empty()).then_some(bytes))
-    }
-
-    async fn read(&mut self) -> io::Result<Bytes> {
-        poll_fn(|cx| {
+        let read = &mut self.read;
+        let reading = poll_fn(|cx| {
             SCRATCH.with_borrow_mut(|scratch| {
                 let mut buffer = ReadBuf::new(scratch);
-                ready!(Pin::new(&mut self.read).poll_read(cx, &mut buffer))?;
-                Ok(Bytes::copy_from_slice(buffer.filled())).into()
+                ready!(Pin::new(&mut *read).poll_read(cx, &mut buffer))?;
+                Poll::Ready(io::Result::Ok(Bytes::copy_from_slice(buffer.filled())))
             })
-        })
-        .await
+        });
+        let bytes = reading.await.map_err(|error| lost(&self.host, error))?;
+        Ok((!bytes.is_empty()).then_some(bytes))
     }
+}
+
+fn lost(host: &EngineHost, error: io::Error) -> RequestError {
+    RequestError::Lost { host: host.clone(), source: Arc::new(error) }
 }

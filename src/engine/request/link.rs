@@ -13,7 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::error::RequestError;
-use crate::engine::connect::{Socket, connect};
+use super::paced::PacedSocket;
+use crate::engine::connect::connect;
 use crate::engine::host::EngineHost;
 
 /// How connections to an engine are protected. Who is trusted is decided by whoever makes it.
@@ -33,8 +34,8 @@ impl Secure {
 
 /// A connection that speaks HTTP until it is hijacked.
 pub(super) enum Link {
-    Plain(Socket),
-    Tls(Box<TlsStream<Socket>>),
+    Plain(PacedSocket),
+    Tls(Box<TlsStream<PacedSocket>>),
 }
 
 impl Link {
@@ -49,6 +50,7 @@ impl Link {
             let socket = connect(host, timeout.saturating_mul(2)).await.map_err(|error| {
                 RequestError::Unreachable { host: host.clone(), source: Arc::new(error) }
             })?;
+            let socket = PacedSocket::new(socket);
             let Some(Secure { connector, name }) = secure else { return Ok(Self::Plain(socket)) };
             let stream = connector.connect(name.clone(), socket).await.map_err(|error| {
                 RequestError::Tls { host: host.clone(), source: Arc::new(error) }

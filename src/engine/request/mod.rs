@@ -9,12 +9,13 @@ mod error;
 mod hijacked;
 mod idle;
 mod link;
+mod paced;
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -27,12 +28,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tower_service::Service;
 
 pub use error::RequestError;
-pub use hijacked::{HijackedInput, HijackedOutput};
+pub use hijacked::{HijackedInput, HijackedOutput, SocketOutput, StreamOutput};
 pub use link::Secure;
 
 use super::hijack::host_header;
 use super::host::EngineHost;
-use super::pace::Pace;
 use idle::{Idle, Silent};
 use link::Link;
 
@@ -135,7 +135,7 @@ impl Requests {
             Content::Hijacked(input, output)
         } else {
             let (body, host) = (response.into_body(), Arc::clone(&self.host));
-            Content::Body(ResponseBody { host, body, idle, pace: Pace::default(), rest: None })
+            Content::Body(ResponseBody { host, body, idle })
         };
         Ok(EngineResponse { status: status.as_u16(), reason, headers, content })
     }
@@ -243,13 +243,11 @@ fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
-/// The body of an answer, read as fast as it is asked for; in bulk in fewer, larger pieces.
+/// The body of an answer, read as fast as it is asked for.
 pub struct ResponseBody {
     host: Arc<EngineHost>,
     body: Incoming,
     idle: Idle,
-    pace: Pace,
-    rest: Option<Instant>,
 }
 
 impl ResponseBody {
@@ -259,9 +257,6 @@ impl ResponseBody {
     ///
     /// `Lost` if the connection broke before the end, `IdleTimeout` if nothing came for too long.
     pub async fn next(&mut self) -> Result<Option<Bytes>, RequestError> {
-        if let Some(until) = self.rest.take() {
-            tokio::time::sleep_until(until.into()).await;
-        }
         loop {
             let frame = match self.idle.watch(self.body.frame()).await {
                 Ok(frame) => frame,
@@ -274,8 +269,6 @@ impl ResponseBody {
             // Trailers say nothing that is of use here.
             let Ok(bytes) = frame.into_data() else { continue };
             if !bytes.is_empty() {
-                let now = Instant::now();
-                self.rest = self.pace.after_read(now, bytes.len()).map(|rest| now + rest);
                 return Ok(Some(bytes));
             }
         }
