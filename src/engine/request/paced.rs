@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use crate::engine::connect::Socket;
-use crate::engine::pace::Pace;
+use crate::pace::Pace;
 
 /// A socket below HTTP or TLS, which read whatever there is as soon as there is something.
 pub(super) struct PacedSocket {
