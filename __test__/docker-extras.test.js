@@ -15,6 +15,7 @@ const { useFakeEngines } = require('./helpers/fake-engine');
 const docker = () => new Docker({ socketPath: engineSocket() });
 
 describe('container.run', () => {
+  const fake = useFakeEngines();
   const test = useContainer();
   const container = () => docker().getContainer(test.id);
 
@@ -39,8 +40,16 @@ describe('container.run', () => {
     await test.container.restart({ t: 0 });
   });
 
-  it('waits for a command that has closed its output', async () => {
-    assert.equal((await container().run(['sh', '-c', 'exec >&- 2>&-; sleep 0.3; exit 4'])).exitCode, 4);
+  it('waits for a command whose output ends before it does', async () => {
+    let asked = 0;
+    const engine = await fake((request, response) => {
+      if (request.method === 'POST') return response.end('{"Id":"e"}');
+      asked += 1;
+      return response.end(JSON.stringify(asked < 3 ? { Running: true, ExitCode: null } : { Running: false, ExitCode: 4 }));
+    });
+    engine.server.on('upgrade', (_, socket) => socket.end('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n'));
+    const { exitCode } = await new Docker({ socketPath: engine.socketPath }).getContainer('c').run(['true']);
+    assert.deepEqual([exitCode, asked], [4, 3]);
   });
 
   it('ends with its signal', async () => {

@@ -8,7 +8,7 @@ const { Duplex, PassThrough, Readable, Writable } = require('node:stream');
 
 const { Docker, DockerError } = require('..');
 const { IMAGES, LABEL, runId } = require('../scripts/engine');
-const { engineSocket, uniqueSleep, useContainer } = require('./helpers/container');
+const { engineSocket, useContainer } = require('./helpers/container');
 const { until, within } = require('./helpers/deadline');
 const { useFakeEngines } = require('./helpers/fake-engine');
 const { bytesOf, containerOptions } = require('./helpers/twins');
@@ -99,6 +99,7 @@ describe('a body that nobody reads', () => {
 });
 
 describe('a hijacked connection', () => {
+  const fake = useFakeEngines();
   const container = useContainer();
   const exec = async (command, options) => docker().getContainer(container.id).exec({
     Cmd: command, AttachStdin: true, AttachStdout: true, AttachStderr: true, ...options,
@@ -124,12 +125,37 @@ describe('a hijacked connection', () => {
     await within('end of the write', writing);
   });
 
-  it('leaves nothing open when it is destroyed', async () => {
-    const sleep = uniqueSleep();
-    const stream = await (await exec(['sleep', sleep])).start({ hijack: true });
-    await container.started(sleep);
+  it('is closed at once when it is destroyed', async () => {
+    const engine = await fake(() => {});
+    engine.server.on('upgrade', (_, socket) => {
+      socket.on('end', () => socket.end()).resume();
+      socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nx');
+    });
+    const stream = await new Docker({ socketPath: engine.socketPath }).getExec('e').start({ hijack: true });
+    await once(stream, 'data');
     stream.destroy();
-    await once(stream, 'close');
+    await until('end of the connection', () => engine.sockets.size === 0);
+  });
+});
+
+describe('run()', () => {
+  it('tells of its end after the last byte of output', async () => {
+    let written = 0;
+    const slow = () => new Writable({
+      highWaterMark: 16 * 1024,
+      write(chunk, _, callback) {
+        setTimeout(() => {
+          written += chunk.length;
+          callback();
+        }, 5);
+      },
+    });
+    const options = { Tty: false, HostConfig: { NetworkMode: 'none' }, Labels: { [LABEL]: runId() } };
+    const command = ['dd', 'if=/dev/zero', 'bs=64k', 'count=64'];
+    const [result, container] = await docker().run(IMAGES.busybox, command, [slow(), new PassThrough().resume()], options);
+    await container.remove();
+    assert.equal(result.StatusCode, 0);
+    assert.ok(written >= 4 * MIB - 64 * 1024, `${written} bytes`);
   });
 });
 
