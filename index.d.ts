@@ -1,6 +1,7 @@
 // Written by hand. `__test__/types` compiles against it.
 /// <reference types="node" />
 
+import Docker = require('./lib/docker');
 import { EventEmitter } from 'node:events';
 import { AgentOptions, ClientRequestArgs, Server as HttpServer } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
@@ -17,14 +18,19 @@ export type ErrorCode =
   | 'DEW_CONNECT_TIMEOUT'
   | 'DEW_CONTAINER_INVALID'
   | 'DEW_CONTAINER_NOT_RUNNING'
+  | 'DEW_ENGINE_ANSWER_LIMIT'
   | 'DEW_ENGINE_BUSY'
   | 'DEW_ENGINE_CONFLICT'
+  | 'DEW_ENGINE_CONNECT_TIMEOUT'
+  | 'DEW_ENGINE_IDLE_TIMEOUT'
   | 'DEW_ENGINE_LOST'
   | 'DEW_ENGINE_NOT_FOUND'
+  | 'DEW_ENGINE_NOT_MODIFIED'
   | 'DEW_ENGINE_OUTPUT_LIMIT'
   | 'DEW_ENGINE_PROTOCOL'
   | 'DEW_ENGINE_REFUSED'
   | 'DEW_ENGINE_UNREACHABLE'
+  | 'DEW_ENGINE_WORK_FAILED'
   | 'DEW_EXEC_LOST'
   | 'DEW_HANDSHAKE_FAILED'
   | 'DEW_HANDSHAKE_REFUSED'
@@ -33,12 +39,13 @@ export type ErrorCode =
   | 'DEW_INTERNAL'
   | 'DEW_LISTEN_FAILED'
   | 'DEW_MESSAGE_TOO_BIG'
-  | 'DEW_NO_COMMAND'
   | 'DEW_NOT_UTF8'
+  | 'DEW_NO_COMMAND'
   | 'DEW_NO_RANDOM'
   | 'DEW_OPTION_INVALID'
   | 'DEW_PEER_SILENT'
   | 'DEW_PROCESSES_LEFT'
+  | 'DEW_REQUEST_INVALID'
   | 'DEW_SERVER_CLOSED'
   | 'DEW_SERVER_ERROR'
   | 'DEW_TLS_FAILED'
@@ -391,6 +398,10 @@ export class DockerClient extends EventEmitter<DockerClientEvents> {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** The engine's API, with the face of dockerode. */
+export { Docker };
+/** An engine that refuses, cannot be reached, or goes. */
+export import DockerError = Docker.DockerError;
 /** The server's name in version 3.0.0. */
 export { DockerServer as DockerExecServer };
 /** The client's name in version 3.0.0. */

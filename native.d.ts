@@ -47,6 +47,24 @@ export declare class ByteWriter {
   end(): void
 }
 
+/** The end of an output that JavaScript reads, with the face of a `ByteReader`. */
+export declare class DialReader {
+  /**
+   * Copies what waits into `slab`, from `offset` on; answers how many bytes that was, 0 if
+   * there is nothing now.
+   */
+  readInto(slab: Buffer, offset: number): number
+  /**
+   * Asks for the signal when there is something to read, or the end. `true`: it is there
+   * already, and the signal will not come.
+   */
+  arm(): boolean
+  /** Whether everything was read and nothing more will come. */
+  isEnded(): boolean
+  /** Says that nobody will read any more; what comes is dropped. */
+  close(): void
+}
+
 /** The JavaScript side of a bridge. It does not keep the process alive: its socket does. */
 export declare class NativeBridge {
   /**
@@ -109,6 +127,30 @@ export declare class NativeClient {
    * nothing follows.
    */
   terminate(): void
+}
+
+/**
+ * A request under way. It keeps the process, and what its listener refers to, alive until its
+ * answer is complete, or until it is aborted.
+ */
+export declare class NativeDial {
+  /**
+   * Sends `request`. `listener` gets the answer and the end as events, and the signals 1
+   * (something to read) and 2 (room for more to send).
+   */
+  constructor(requests: NativeRequests, request: NativeRequest, listener: (signal: number, event?: NativeDialEvent) => void)
+  /** The answer's body, or what comes on a hijacked connection. */
+  output(): DialReader
+  /** The request's body, or what is sent on a hijacked connection. */
+  input(): ByteWriter
+  /** Drops the connection. No event follows. */
+  abort(): void
+}
+
+/** Makes requests of one engine; connections are kept and used again. */
+export declare class NativeRequests {
+  /** Does no I/O. */
+  constructor(options: NativeEngineOptions)
 }
 
 /** A server; closed when it is garbage. */
@@ -215,6 +257,42 @@ export interface NativeClientOptions {
   closeTimeout: number
 }
 
+/** What a request tells. */
+export interface NativeDialEvent {
+  /** `answer`; then, unless the answer came as a whole, `ended`. Or `failed`, at once. */
+  name: string
+  /** The HTTP status, for `answer`. */
+  status?: number
+  /** The words behind the status. */
+  reason?: string
+  /** Names and values of the headers by turns. */
+  headers?: Array<string>
+  /** Whether the connection is a stream in both directions now. */
+  hijacked?: boolean
+  /** The whole body, if it was to be gathered. */
+  body?: Buffer
+  /** Why there is no answer, for `failed`; why its body is not complete, for `ended`. */
+  error?: NativeFailure
+  /** The system's number for that error, if it has one. */
+  errno?: number
+}
+
+/** Where an engine is and how it is connected to. */
+export interface NativeEngineOptions {
+  /** `unix:///path` or `tcp://name:port`. */
+  host: string
+  /** Whether the connection is within TLS. */
+  tls: boolean
+  /** Certificates to trust, each PEM or DER; if none, those that browsers trust. */
+  ca: Array<Buffer>
+  /** The client's certificate. */
+  cert?: Buffer
+  /** Its key. */
+  key?: Buffer
+  /** For connecting, TLS included, in ms. */
+  connectTimeout: number
+}
+
 /** An error as data: `lib/errors.js` makes an `Error` of it. */
 export interface NativeFailure {
   /** `DEW_…`, as listed in docs/errors.md. */
@@ -237,6 +315,24 @@ export interface NativeHandshake {
   remoteAddress?: string
   /** Whether the connection is encrypted. */
   secure: boolean
+}
+
+/** A request. */
+export interface NativeRequest {
+  /** The method. */
+  method: string
+  /** Path and query, encoded. */
+  target: string
+  /** Names and values by turns. */
+  headers: Array<string>
+  /** The body, if it is there as a whole. */
+  body?: Buffer
+  /** Whether the body comes through `input()`. */
+  streams: boolean
+  /** Whether the answer's body is gathered and comes with the answer. */
+  gather: boolean
+  /** How long nothing may be sent or received, in ms; 0 for ever. */
+  idleTimeout: number
 }
 
 /** What a server tells. */

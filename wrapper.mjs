@@ -1,6 +1,6 @@
 import exported from './index.js';
 
 export const {
-  DockerServer, DockerClient, DockerExecServer, DockerExecClient, errorCodes,
+  DockerServer, DockerClient, Docker, DockerError, DockerExecServer, DockerExecClient, errorCodes,
 } = exported;
 export default exported;

@@ -7,6 +7,8 @@
 //!        ├─ ExecStream: ExecInput, ExecOutput (demux.rs splits, `pace` times the reads)
 //!        ├─ events.rs: the engine tells that a command has ended
 //!        └─ processes/: ends what a command has started
+//!
+//! Requests ── request/ ── any request, as its caller words it; what the Docker API is made of
 //! ```
 //!
 //! An [`Engine`] holds no state of the engine but its version, and that only until a
@@ -21,6 +23,7 @@ mod exec;
 mod hijack;
 mod host;
 mod processes;
+mod request;
 mod stream;
 
 use std::fmt;
@@ -35,6 +38,10 @@ pub use exec::{Exec, ExecSpec, ExecState, TerminalSize};
 pub use host::EngineHost;
 pub use processes::{
     EndReport, EndedBy, ExecTarget, InvalidMarker, Left, MARKER_VARIABLE, Marker, ServerMark,
+};
+pub use request::{
+    Content, EngineRequest, EngineResponse, HijackedInput, HijackedOutput, RequestBody,
+    RequestError, Requests, ResponseBody, Secure, SocketOutput, StreamOutput,
 };
 pub use stream::{ExecInput, ExecOutput, ExecStream};
 

@@ -2,7 +2,7 @@
 //!
 //! Sessions, limits and sockets belong to the layers below; `lib/` owns event emitters and Node
 //! streams. Between the two, JavaScript pulls bytes ([`pipes`]) and is told of rare things
-//! through one thread-safe function for each server, client or bridge ([`channel`]). Promises
+//! through one thread-safe function for each server, client, request or bridge ([`channel`]). Promises
 //! are made in one place ([`settle`]), so that they reject with our codes.
 
 // What `#[napi]` exports is public to JavaScript, not to Rust.
@@ -11,6 +11,9 @@
 mod bridge;
 mod channel;
 mod client;
+mod docker;
+mod docker_answer;
+mod docker_output;
 mod failure;
 mod options;
 mod pipes;

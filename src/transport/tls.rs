@@ -39,7 +39,12 @@ impl Default for TlsOptions {
 type Unusable = String;
 
 impl TlsOptions {
-    pub(super) fn config(&self) -> Result<ClientConfig, Unusable> {
+    /// What rustls is set up with.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the option that is unusable.
+    pub fn config(&self) -> Result<ClientConfig, Unusable> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -79,7 +84,12 @@ impl TlsOptions {
         Ok(Authorities { chains, given })
     }
 
-    pub(super) fn name(&self, host: &str) -> Result<ServerName<'static>, Unusable> {
+    /// The name that the server at `host` has to prove.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if there can be no such name.
+    pub fn name(&self, host: &str) -> Result<ServerName<'static>, Unusable> {
         let name = self.server_name.as_deref().unwrap_or(host);
         let name = name.trim_start_matches('[').trim_end_matches(']');
         ServerName::try_from(name.to_owned())

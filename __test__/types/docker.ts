@@ -1,0 +1,41 @@
+/** The types of the engine's API beyond those that callers of dockerode know. */
+
+import { Docker, DockerError, errorCodes } from 'docker-exec-websocket';
+import DockerByPath = require('docker-exec-websocket/docker');
+
+const docker: DockerByPath = new Docker({ socketPath: async () => '/var/run/docker.sock', connectionTimeout: 100 });
+
+async function use(): Promise<void> {
+  const container = docker.getContainer('c');
+  const everything: [Buffer, Docker.ResponseStream] = [
+    await container.logs({ stdout: true, signal: AbortSignal.timeout(1) }),
+    await container.logs({ follow: true }),
+  ];
+  const hijacked: Docker.HijackedStream = await container.attach({ stream: true, stdin: true });
+  const status: number = hijacked.statusCode;
+  await docker.modem.demuxStream(hijacked, process.stdout, process.stderr, { end: true });
+  await container.kill({ signal: 'SIGHUP' });
+  await container.kill({ signal: new AbortController().signal });
+  await docker.getVolume('v').update({ version: 1, Spec: {} });
+  const key: string = (await docker.swarmUnlockKey()).UnlockKey;
+  await docker.loadImage(new Uint8Array(3));
+  await docker.buildImage({ context: '.' });
+  docker.ping((_error, ok) => console.log(ok?.toString()));
+  try {
+    await container.inspect();
+  } catch (error) {
+    if (error instanceof DockerError && errorCodes.includes(error.code as never)) console.log(error.statusCode, error.reason, error.json);
+  }
+  console.log(everything, status, key);
+}
+void use;
+
+// @ts-expect-error There is no such option.
+void docker.listContainers({ al: true });
+// @ts-expect-error It is a number.
+void docker.getContainer('c').resize({ h: '24', w: 80 });
+// @ts-expect-error There is no such method.
+void docker.getContainer('c').inspct();
+// @ts-expect-error What the engine says is not that.
+const wrong: Promise<string> = docker.version();
+void wrong;

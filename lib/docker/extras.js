@@ -1,0 +1,86 @@
+'use strict';
+
+const { setTimeout: sleep } = require('node:timers/promises');
+
+const { DockerError, aborted } = require('./errors');
+const { isAbortSignal } = require('./arguments');
+const { framesOf } = require('./demux');
+const { jsonLines, progressOf } = require('./progress');
+
+/** What neither the engine nor dockerode has: several calls as one, and streams to iterate over. */
+
+// Bytes of output that `container.run` gathers, unless `outputLimit` says otherwise.
+const OUTPUT_LIMIT = 64 * 1024 * 1024;
+// Polls for the exit code of a command whose output has ended: first, and longest.
+const FIRST_POLL_MS = 5;
+const LONGEST_POLL_MS = 500;
+
+/** Methods of a container. */
+const container = {
+  /**
+   * Runs a command in the container, to its end.
+   *
+   * @param {string[]} command
+   * @param {object} [options] `Env`, `User`, `WorkingDir`, `Privileged`; `input`: bytes or text for its
+   *   stdin; `outputLimit` in bytes; `signal`.
+   * @returns {Promise<{ stdout: Buffer, stderr: Buffer, exitCode: number }>}
+   */
+  async run(command, { input, outputLimit = OUTPUT_LIMIT, signal, abortSignal, ...options } = {}) {
+    const giveUp = signal ?? abortSignal;
+    const exec = await this.exec({
+      ...options, Cmd: command, Tty: false, AttachStdin: input !== undefined, AttachStdout: true, AttachStderr: true,
+      abortSignal: giveUp,
+    });
+    const stream = await exec.start({ hijack: true, stdin: input !== undefined, abortSignal: giveUp });
+    // The command may end without its input.
+    stream.on('error', () => {});
+    stream.end(input);
+    const output = { stdout: [], stderr: [] };
+    let size = 0;
+    for await (const { name, bytes } of framesOf(stream)) {
+      size += bytes.length;
+      if (size > outputLimit) throw tooMuch(outputLimit);
+      output[name].push(bytes);
+    }
+    const exitCode = await exitCodeOf(exec, giveUp);
+    return { stdout: Buffer.concat(output.stdout), stderr: Buffer.concat(output.stderr), exitCode };
+  },
+
+  /** The output so far, or with `follow` as it comes, as `{ name: 'stdout' | 'stderr', bytes }`. */
+  async* output(options) {
+    const wanted = { stdout: true, stderr: true, follow: true, ...options };
+    yield* framesOf(await this.logs(wanted));
+  },
+
+  /** What `stats` tells, about once a second, as objects. */
+  async* statistics(options) {
+    yield* jsonLines(await this.stats({ ...options, stream: true }));
+  },
+};
+
+/** Methods of an engine. */
+const docker = {
+  /** What `getEvents` tells, as objects. */
+  async* events(options) {
+    yield* jsonLines(await this.getEvents(options));
+  },
+
+  /** A report of progress as objects; throws when it says that the work failed. */
+  progress(stream) {
+    return progressOf(stream);
+  },
+};
+
+const tooMuch = (limit) => new DockerError('DEW_ENGINE_OUTPUT_LIMIT', `the command printed more than ${limit} bytes`);
+
+/** The exit code, as soon as there is one: output may end before the command does. */
+async function exitCodeOf(exec, signal) {
+  for (let wait = FIRST_POLL_MS; ; wait = Math.min(wait * 2, LONGEST_POLL_MS)) {
+    const { Running, ExitCode } = await exec.inspect({ abortSignal: signal });
+    if (!Running && ExitCode !== null) return ExitCode;
+    if (isAbortSignal(signal) && signal.aborted) throw aborted(signal);
+    await sleep(wait);
+  }
+}
+
+module.exports = { container, docker };

@@ -1,0 +1,121 @@
+'use strict';
+
+const { badOption } = require('../errors');
+const { readArguments } = require('./arguments');
+
+/**
+ * Fills in a path. A value can never come to mean another path: it is encoded, but for the slashes
+ * that names of images and plugins have.
+ *
+ * @param {string} template
+ * @param {object} values
+ */
+function fillPath(template, values) {
+  return template.replace(/\{(\w+)\}/g, (_, name) => {
+    let value = String(values[name]);
+    // The engine's own lists have names of containers with a slash in front.
+    if (template.startsWith('/containers/')) value = value.replace(/^\//, '');
+    const parts = name === 'name' && !template.startsWith('/volumes/') ? value.split('/') : [value];
+    if (parts.some((part) => part === '' || part === '.' || part === '..')) {
+      throw badOption(`"${value}" cannot be the ${name} in ${template}`);
+    }
+    return parts.map(encodeURIComponent).join('/');
+  });
+}
+
+/** Which of the options are the query, and what is the body; `null` for no body. */
+function divide(endpoint, { options, body }) {
+  const { _query, _body, ...rest } = options;
+  const names = endpoint.query;
+  if (names === undefined) return { _query: _query ?? rest, _body: _body ?? body ?? null };
+  const inQuery = ([name]) => names.includes(name);
+  const query = Object.fromEntries(Object.entries(rest).filter(inQuery));
+  const others = Object.fromEntries(Object.entries(rest).filter((entry) => !inQuery(entry)));
+  return { _query: { ...query, ..._query }, _body: _body ?? body ?? others };
+}
+
+function statusCodes(reasons) {
+  return { 200: true, 201: true, 204: true, ...reasons };
+}
+
+/**
+ * What `modem.dial` is to be asked for.
+ *
+ * @param {object} endpoint A row of the table.
+ * @param {object} read What the method was called with.
+ * @param {object} values For the path.
+ */
+function dialOptions(endpoint, read, values) {
+  const { options } = read;
+  const stream = typeof endpoint.stream === 'function' ? endpoint.stream(options) : endpoint.stream;
+  return {
+    path: `${fillPath(endpoint.path, { ...values, checkpoint: read.checkpoint })}?`,
+    method: endpoint.method,
+    options: divide(endpoint, read),
+    statusCodes: statusCodes(endpoint.reasons),
+    abortSignal: read.abortSignal,
+    authconfig: read.auth,
+    registryconfig: read.registryconfig,
+    file: read.file,
+    isStream: Boolean(stream),
+    isBytes: Boolean(endpoint.bytes),
+    allowEmpty: Boolean(endpoint.allowEmpty),
+    hijack: Boolean(endpoint.hijacks && (options.hijack || options.stdin)),
+  };
+}
+
+/**
+ * Runs `work(callback)` for a caller who waits for a promise, or has given a callback.
+ *
+ * @param {object} modem
+ * @param {Function | undefined} callback
+ * @param {(callback: (error: Error | null, data?: unknown) => void) => void} work
+ */
+function settle(modem, callback, work) {
+  if (callback) {
+    work(callback);
+    return undefined;
+  }
+  return new modem.Promise((resolve, reject) => {
+    work((error, data) => {
+      if (error) reject(error);
+      else resolve(data);
+    });
+  });
+}
+
+/** `work`, whose error comes by the callback as well when it throws at once. */
+function guarded(work, callback) {
+  try {
+    work();
+  } catch (error) {
+    process.nextTick(callback, error, null);
+  }
+}
+
+/**
+ * Makes a method of a row of the table.
+ *
+ * @param {string} name
+ * @param {object} endpoint
+ * @param {(entity: object, read: object) => void} [prepare] Changes what was read of the arguments.
+ * @param {(entity: object, data: any, read: object) => unknown} [convert] Makes the result.
+ */
+function createMethod(name, endpoint, { prepare, convert } = {}) {
+  const method = {
+    [name](...args) {
+      const read = readArguments(endpoint.args, args, this.defaultOptions?.[endpoint.defaults ?? name]);
+      Object.assign(read.options, endpoint.adds);
+      return settle(this.modem, read.callback, (callback) => guarded(() => {
+        prepare?.(this, read);
+        this.modem.dial(dialOptions(endpoint, read, this), (error, data) => {
+          if (error || !convert) callback(error, data);
+          else callback(null, convert(this, data, read));
+        });
+      }, callback));
+    },
+  };
+  return method[name];
+}
+
+module.exports = { createMethod, dialOptions, guarded, settle };

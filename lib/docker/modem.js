@@ -1,0 +1,261 @@
+'use strict';
+
+const { NativeRequests } = require('../../native');
+const { badOption } = require('../errors');
+const { modemOptions } = require('./address');
+const { isAbortSignal } = require('./arguments');
+const { demuxStream } = require('./demux');
+const { refused } = require('./errors');
+const { followProgress } = require('./progress');
+const { buildQuerystring, parseJson, without } = require('./query');
+const { EngineRequest, streamOf } = require('./request');
+
+// How long connecting to an engine may take, unless `connectionTimeout` says otherwise.
+const CONNECT_MS = 10_000;
+
+/** The newest version of the API that the table of endpoints is after. */
+const NEWEST = [1, 51];
+
+/** Options that are neither in a query nor in a body. */
+const NO_PARAMETERS = ['_query', '_body', 'authconfig', 'registryconfig', 'abortSignal'];
+
+const base64 = (value) => Buffer.from(JSON.stringify(value)).toString('base64');
+
+/** Something like `v1.41`. */
+const versionName = (version) => (/^\d/.test(version) ? `v${version}` : version);
+
+function protocolOf({ scheme, key, cert, ca }) {
+  if (scheme === 'https' || (key && cert && ca)) return 'https';
+  return 'http';
+}
+
+/** PEM or DER as bytes; `ca` may be several. */
+const certificates = (given) => [given ?? []].flat().map((one) => Buffer.from(one.pem ?? one));
+
+function checkTimes(modem) {
+  for (const name of ['timeout', 'connectionTimeout']) {
+    const value = modem[name];
+    if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff)) continue;
+    throw badOption(`options.${name} must be a whole number of milliseconds`);
+  }
+}
+
+/** The connections to one engine, and what all requests to it have in common. */
+class Modem {
+  #hostname;
+  #requests = null;
+  #opening = null;
+  #socketPath = null;
+  #prefix = '';
+
+  /** @param {object} [options] Those of `new Docker`. */
+  constructor(options) {
+    const given = modemOptions(options);
+    this.host = given.host;
+    if (!this.host) this.socketPath = given.socketPath;
+    this.port = given.port;
+    this.pathPrefix = given.pathPrefix;
+    this.version = given.version;
+    this.key = given.key;
+    this.cert = given.cert;
+    this.ca = given.ca;
+    this.timeout = given.timeout;
+    this.connectionTimeout = given.connectionTimeout;
+    this.headers = given.headers ?? {};
+    this.protocol = given.protocol ?? protocolOf(given);
+    this.Promise = Promise;
+    this.#hostname = given.name ?? given.host;
+    checkTimes(this);
+  }
+
+  /**
+   * Makes a request. `options` are those of docker-modem: `path`, `method`, `options` (the query if
+   * the path has a `?`, and the body of a POST; `_query` and `_body` in it tell them apart),
+   * `statusCodes`, `isStream`, `hijack`, `openStdin`, `file`, `authconfig`, `registryconfig`,
+   * `headers`, `allowEmpty`, `abortSignal`.
+   *
+   * @param {object} options
+   * @param {(error: Error | null, data?: any) => void} callback
+   */
+  dial(options, callback) {
+    if (this.#requests !== null) this.#send(options, callback);
+    else this.#open().then(() => this.#send(options, callback), (error) => process.nextTick(callback, error, null));
+  }
+
+  /** The path of the engine's socket, if it has one. */
+  async getSocketPath() {
+    if (typeof this.socketPath !== 'function') return this.socketPath;
+    this.#socketPath ??= Promise.resolve().then(() => this.socketPath());
+    try {
+      return await this.#socketPath;
+    } catch (error) {
+      // The next request asks again.
+      this.#socketPath = null;
+      throw error;
+    }
+  }
+
+  /** @see {@link import('./demux').demuxStream} */
+  demuxStream(stream, stdout, stderr, options) {
+    return demuxStream(stream, stdout, stderr, options);
+  }
+
+  /** @see {@link import('./progress').followProgress} */
+  followProgress(stream, onFinished, onProgress) {
+    return followProgress(stream, onFinished, onProgress);
+  }
+
+  /** @see {@link import('./query').buildQuerystring} */
+  buildQuerystring(options) {
+    return buildQuerystring(options);
+  }
+
+  #open() {
+    this.#opening ??= this.#prepare().finally(() => {
+      this.#opening = null;
+    });
+    return this.#opening;
+  }
+
+  async #prepare() {
+    const requests = new NativeRequests({
+      host: await this.#address(),
+      tls: this.protocol === 'https',
+      ca: certificates(this.ca),
+      cert: certificates(this.cert)[0],
+      key: certificates(this.key)[0],
+      connectTimeout: this.connectionTimeout || CONNECT_MS,
+    });
+    const prefix = (this.pathPrefix ?? '').replace(/\/+$/, '');
+    this.#prefix = prefix && !prefix.startsWith('/') ? `/${prefix}` : prefix;
+    if (this.version === 'auto') this.version = await this.#negotiate(requests);
+    this.#requests = requests;
+  }
+
+  /** The newest version that both sides know. */
+  async #negotiate(requests) {
+    const wanted = {
+      method: 'GET', target: `${this.#prefix}/_ping`, headers: this.#headers({}, {}), gather: true, idleTimeout: this.timeout ?? 0,
+    };
+    const { headers } = await new Promise((resolve, reject) => {
+      new EngineRequest(requests, wanted, (error, answer) => (error ? reject(error) : resolve(answer)));
+    });
+    const theirs = headers[headers.findIndex((name) => name.toLowerCase() === 'api-version') + 1];
+    const [major, minor] = /^\d+\.\d+$/.test(theirs) ? theirs.split('.').map(Number) : NEWEST;
+    const isOlder = major < NEWEST[0] || (major === NEWEST[0] && minor < NEWEST[1]);
+    return `v${(isOlder ? [major, minor] : NEWEST).join('.')}`;
+  }
+
+  async #address() {
+    if (!this.host) return `unix://${await this.getSocketPath()}`;
+    // What is neither http nor https is named as it is, for the addon to refuse.
+    const scheme = this.protocol === 'http' || this.protocol === 'https' ? 'tcp' : this.protocol;
+    return `${scheme}://${this.#hostname}${this.port ? `:${this.port}` : ''}`;
+  }
+
+  #send(options, callback) {
+    try {
+      const wanted = this.#wanted(options);
+      new EngineRequest(this.#requests, wanted, (error, answer) => {
+        if (error) callback(error, null);
+        else finish(options, wanted, answer, callback);
+      });
+    } catch (error) {
+      process.nextTick(callback, error, null);
+    }
+  }
+
+  #wanted(options) {
+    const { options: given = {}, file } = options;
+    const hijack = Boolean(options.hijack || options.openStdin);
+    const data = file ? undefined : bodyText(options);
+    return {
+      method: options.method,
+      target: this.#target(options.path, given ?? {}),
+      headers: this.#headers(options, { hijack, file, data }),
+      data,
+      file,
+      hijack,
+      gather: !options.isStream && !hijack,
+      idleTimeout: this.timeout ?? 0,
+      signal: options.abortSignal ?? (isAbortSignal(options.signal) ? options.signal : undefined),
+    };
+  }
+
+  #target(path, options) {
+    const base = `${this.#prefix}${this.version ? `/${versionName(this.version)}` : ''}${path}`;
+    if (!path.includes('?')) return base;
+    const query = buildQuerystring(options._query ?? without(options, NO_PARAMETERS));
+    return query === '' ? base.replace(/[?&]$/, '') : `${base}${query}`;
+  }
+
+  #headers({ headers: own = {}, authconfig, registryconfig }, { hijack, file, data }) {
+    const headers = { ...this.headers, ...own };
+    const has = (name) => Object.keys(headers).some((key) => key.toLowerCase() === name);
+    if (authconfig) {
+      headers['X-Registry-Auth'] = authconfig.key || authconfig.base64
+        || base64(authconfig).replaceAll('+', '-').replaceAll('/', '_');
+    }
+    if (registryconfig) headers['X-Registry-Config'] = registryconfig.base64 || base64(registryconfig);
+    if (file && !has('content-type')) headers['Content-Type'] = 'application/tar';
+    if (data !== undefined && !has('content-type')) headers['Content-Type'] = 'application/json';
+    if (hijack) {
+      headers.Connection = 'Upgrade';
+      if (!has('upgrade')) headers.Upgrade = 'tcp';
+    }
+    return Object.entries(headers).flatMap(([name, value]) => [name, String(value)]);
+  }
+}
+
+/** The JSON to send, or undefined. */
+function bodyText({ method, options, allowEmpty }) {
+  if (!options || (method !== 'POST' && method !== 'PUT')) return undefined;
+  const body = '_body' in options ? options._body : without(options, NO_PARAMETERS);
+  if (body === null || body === undefined) return undefined;
+  const text = JSON.stringify(body);
+  return allowEmpty || (text !== '{}' && text !== '""') ? text : undefined;
+}
+
+/** Tells the caller of an answer. */
+function finish({ statusCodes = {}, isStream, isBytes }, wanted, answer, callback) {
+  const { status } = answer;
+  const known = statusCodes[status];
+  const isFine = known === true || status === 101 || (known === undefined && status >= 200 && status < 300);
+  if (!isFine) {
+    collect(answer, (error, body) => {
+      if (error) callback(error, null);
+      else callback(refused(status, known || undefined, redirect(answer) ?? jsonOr(body)), null);
+    });
+  } else if (isStream || wanted.gather === false) {
+    callback(null, streamOf(answer));
+  } else {
+    callback(null, isBytes ? answer.body : jsonOr(answer.body));
+  }
+}
+
+/** Why a redirect is no answer: to follow it would be to trust whoever gave it. */
+function redirect({ status, headers }) {
+  const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'location');
+  if (status <= 300 || status >= 400 || at < 0) return undefined;
+  return { message: `it redirects to ${headers[at + 1]}, which is not followed` };
+}
+
+/** What JSON says, or the bytes if it is none. */
+function jsonOr(body) {
+  const json = parseJson(body.toString());
+  return json === undefined ? body : json;
+}
+
+/** The whole body of an answer that was to be a stream. */
+function collect({ body, stream }, done) {
+  if (body) {
+    done(null, body);
+    return;
+  }
+  const chunks = [];
+  stream.on('data', (chunk) => chunks.push(chunk));
+  stream.once('error', done);
+  stream.once('end', () => done(null, Buffer.concat(chunks)));
+}
+
+module.exports = { Modem };

@@ -1,0 +1,157 @@
+//! A connection that was turned into a stream of bytes.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, ready};
+
+use bytes::{Buf, Bytes};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use super::error::RequestError;
+use super::link::Link;
+use crate::engine::connect::ReadHalf;
+use crate::engine::host::EngineHost;
+
+/// The most that one read takes: a little more than a unix socket holds (208 KiB).
+const READ_SIZE: usize = 256 * 1024;
+
+thread_local! {
+    /// What all connections of a thread read into, so that a silent one holds no buffer.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
+}
+
+/// Takes an upgraded connection apart.
+pub(super) fn split(
+    host: &Arc<EngineHost>,
+    upgraded: Upgraded,
+) -> Result<(HijackedInput, HijackedOutput), RequestError> {
+    let parts = upgraded.downcast::<TokioIo<Link>>().map_err(|_| RequestError::Protocol {
+        host: (**host).clone(),
+        source: Arc::new(io::Error::other("the connection changed its type")),
+    })?;
+    let (host, early) = (Arc::clone(host), parts.read_buf);
+    Ok(match parts.io.into_inner() {
+        Link::Plain(paced) => {
+            let (read, write) = paced.socket.into_split();
+            let output = SocketOutput { host, read, early: Mutex::new(early) };
+            (HijackedInput { write: Box::new(write) }, HijackedOutput::Socket(output))
+        }
+        link @ Link::Tls(_) => {
+            let (read, write) = tokio::io::split(link);
+            let output = StreamOutput { host, read, early };
+            (HijackedInput { write: Box::new(write) }, HijackedOutput::Stream(output))
+        }
+    })
+}
+
+/// Bytes to the engine.
+pub struct HijackedInput {
+    write: Box<dyn AsyncWrite + Send + Unpin>,
+}
+
+impl HijackedInput {
+    /// Sends all of `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// What the connection said.
+    pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write.write_all(bytes).await?;
+        self.write.flush().await
+    }
+
+    /// Ends this direction; the other one goes on.
+    ///
+    /// # Errors
+    ///
+    /// What the connection said.
+    pub async fn end(&mut self) -> io::Result<()> {
+        self.write.shutdown().await
+    }
+}
+
+/// Bytes from the engine.
+pub enum HijackedOutput {
+    /// From a socket: read by whoever wants the bytes, on any thread.
+    Socket(SocketOutput),
+    /// From within TLS: read on the runtime.
+    Stream(StreamOutput),
+}
+
+/// What comes on a socket. A reader asks until there is nothing, and then waits.
+pub struct SocketOutput {
+    host: Arc<EngineHost>,
+    read: ReadHalf,
+    /// What came together with the answer.
+    early: Mutex<Bytes>,
+}
+
+impl SocketOutput {
+    /// Waits until there may be something to read. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// `Lost` if the connection broke.
+    pub async fn readable(&self) -> Result<(), RequestError> {
+        self.read.readable().await.map_err(|error| lost(&self.host, error))
+    }
+
+    /// Reads what is there; `None` if nothing is, 0 if nothing will be any more.
+    ///
+    /// # Errors
+    ///
+    /// `Lost` if the connection broke.
+    pub fn try_read(&self, buffer: &mut [u8]) -> Result<Option<usize>, RequestError> {
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        if !early.is_empty() {
+            let count = early.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&early[..count]);
+            early.advance(count);
+            return Ok(Some(count));
+        }
+        match self.read.try_read(buffer) {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(lost(&self.host, error)),
+        }
+    }
+}
+
+/// What comes within TLS.
+pub struct StreamOutput {
+    host: Arc<EngineHost>,
+    read: tokio::io::ReadHalf<Link>,
+    early: Bytes,
+}
+
+impl StreamOutput {
+    /// The next piece; `None` after the last.
+    ///
+    /// # Errors
+    ///
+    /// `Lost` if the connection broke.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, RequestError> {
+        if !self.early.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.early)));
+        }
+        let read = &mut self.read;
+        let reading = poll_fn(|cx| {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let mut buffer = ReadBuf::new(scratch);
+                ready!(Pin::new(&mut *read).poll_read(cx, &mut buffer))?;
+                Poll::Ready(io::Result::Ok(Bytes::copy_from_slice(buffer.filled())))
+            })
+        });
+        let bytes = reading.await.map_err(|error| lost(&self.host, error))?;
+        Ok((!bytes.is_empty()).then_some(bytes))
+    }
+}
+
+fn lost(host: &EngineHost, error: io::Error) -> RequestError {
+    RequestError::Lost { host: host.clone(), source: Arc::new(error) }
+}

@@ -1,0 +1,119 @@
+//! A connection for requests: an engine's socket, plain or inside TLS.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::error::RequestError;
+use super::paced::PacedSocket;
+use crate::engine::connect::connect;
+use crate::engine::host::EngineHost;
+
+/// How connections to an engine are protected. Who is trusted is decided by whoever makes it.
+#[derive(Clone)]
+pub struct Secure {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
+impl Secure {
+    /// TLS as `config` says, to an engine that proves to be `name`.
+    #[must_use]
+    pub fn new(config: ClientConfig, name: ServerName<'static>) -> Self {
+        Self { connector: TlsConnector::from(Arc::new(config)), name }
+    }
+}
+
+/// A connection that speaks HTTP until it is hijacked.
+pub(super) enum Link {
+    Plain(PacedSocket),
+    Tls(Box<TlsStream<PacedSocket>>),
+}
+
+impl Link {
+    /// Connects to `host`, TLS included, within `timeout`.
+    pub(super) async fn open(
+        host: &EngineHost,
+        secure: Option<&Secure>,
+        timeout: Duration,
+    ) -> Result<Self, RequestError> {
+        let opening = async {
+            // The outer deadline holds for both steps; the socket's own never comes before it.
+            let socket = connect(host, timeout.saturating_mul(2)).await.map_err(|error| {
+                RequestError::Unreachable { host: host.clone(), source: Arc::new(error) }
+            })?;
+            let socket = PacedSocket::new(socket);
+            let Some(Secure { connector, name }) = secure else { return Ok(Self::Plain(socket)) };
+            let stream = connector.connect(name.clone(), socket).await.map_err(|error| {
+                RequestError::Tls { host: host.clone(), source: Arc::new(error) }
+            })?;
+            Ok(Self::Tls(Box::new(stream)))
+        };
+        let late = |_| RequestError::ConnectTimeout { host: host.clone(), after: timeout };
+        tokio::time::timeout(timeout, opening).await.map_err(late)?
+    }
+}
+
+impl Connection for Link {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+/// Runs `$call` on the stream inside, whichever it is.
+macro_rules! either {
+    ($self:expr, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            Self::Plain($stream) => $call,
+            Self::Tls($stream) => $call,
+        }
+    };
+}
+
+impl AsyncRead for Link {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for Link {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, stream => Pin::new(stream).poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}

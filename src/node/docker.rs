@@ -1,0 +1,216 @@
+//! Requests to an engine for `lib/docker/modem.js`.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use napi::bindgen_prelude::Buffer;
+use napi_derive::napi;
+use tokio::task::AbortHandle;
+
+use super::{
+    channel::{Channel, Listener},
+    docker_answer::{NativeAnswer, NativeDialEvent, run},
+    docker_output::{DialReader, Output},
+    failure::{Code, NativeFailure},
+    pipes::ByteWriter,
+    runtime::runtime,
+};
+use crate::{
+    client::TlsOptions,
+    engine::{EngineHost, EngineRequest, RequestBody, Requests, Secure},
+    pipe::Pipe,
+};
+
+/// Bytes of a request's body, or of what is sent on a hijacked connection, that may wait.
+const INPUT_LIMIT: usize = 256 * 1024;
+/// Bytes of an answer that may wait to be read.
+const OUTPUT_LIMIT: usize = 1024 * 1024;
+
+/// Signal: there is something to read, or the end.
+const OUTPUT: u32 = 1;
+/// Signal: there is room for more to send.
+const INPUT: u32 = 2;
+
+/// Where an engine is and how it is connected to.
+#[napi(object, object_to_js = false)]
+pub struct NativeEngineOptions {
+    /// `unix:///path` or `tcp://name:port`.
+    pub host: String,
+    /// Whether the connection is within TLS.
+    pub tls: bool,
+    /// Certificates to trust, each PEM or DER; if none, those that browsers trust.
+    pub ca: Vec<Buffer>,
+    /// The client's certificate.
+    pub cert: Option<Buffer>,
+    /// Its key.
+    pub key: Option<Buffer>,
+    /// For connecting, TLS included, in ms.
+    pub connect_timeout: u32,
+}
+
+/// A request.
+#[napi(object, object_to_js = false)]
+pub struct NativeRequest {
+    /// The method.
+    pub method: String,
+    /// Path and query, encoded.
+    pub target: String,
+    /// Names and values by turns.
+    pub headers: Vec<String>,
+    /// The body, if it is there as a whole.
+    pub body: Option<Buffer>,
+    /// Whether the body comes through `input()`.
+    pub streams: bool,
+    /// Whether the answer's body is gathered and comes with the answer.
+    pub gather: bool,
+    /// How long nothing may be sent or received, in ms; 0 for ever.
+    pub idle_timeout: u32,
+}
+
+/// Makes requests of one engine; connections are kept and used again.
+#[napi]
+pub struct NativeRequests {
+    requests: Requests,
+}
+
+#[napi]
+impl NativeRequests {
+    /// Does no I/O.
+    #[napi(constructor)]
+    pub fn new(options: NativeEngineOptions) -> Result<Self, napi::Error<Code>> {
+        let host = options.host.parse::<EngineHost>();
+        let host = host.map_err(|error| NativeFailure::new(error.code(), &error).thrown())?;
+        let secure = if options.tls { Some(secure(&options, &host)?) } else { None };
+        let connect_timeout = Duration::from_millis(options.connect_timeout.into());
+        Ok(Self { requests: Requests::new(host, secure, connect_timeout) })
+    }
+}
+
+fn secure(options: &NativeEngineOptions, host: &EngineHost) -> Result<Secure, napi::Error<Code>> {
+    let unusable =
+        |message| NativeFailure { code: "DEW_BAD_OPTION", message, causes: Vec::new() }.thrown();
+    let EngineHost::Tcp { host, .. } = host else {
+        return Err(unusable("TLS needs a host and a port, not a socket's path".to_owned()));
+    };
+    let tls = TlsOptions {
+        ca: options.ca.iter().map(|ca| ca.to_vec()).collect(),
+        cert: options.cert.as_ref().map(|cert| cert.to_vec()),
+        key: options.key.as_ref().map(|key| key.to_vec()),
+        ..TlsOptions::default()
+    };
+    let config = tls.config().map_err(unusable)?;
+    let name = tls.name(host).map_err(unusable)?;
+    Ok(Secure::new(config, name))
+}
+
+/// A request under way. It keeps the process, and what its listener refers to, alive until its
+/// answer is complete, or until it is aborted.
+#[napi]
+pub struct NativeDial {
+    input: Arc<Pipe>,
+    output: Arc<Output>,
+    channel: Arc<Channel<NativeDialEvent>>,
+    task: AbortHandle,
+}
+
+#[napi]
+impl NativeDial {
+    /// Sends `request`. `listener` gets the answer and the end as events, and the signals 1
+    /// (something to read) and 2 (room for more to send).
+    #[napi(constructor)]
+    pub fn new(
+        requests: &NativeRequests,
+        request: NativeRequest,
+        #[napi(ts_arg_type = "(signal: number, event?: NativeDialEvent) => void")]
+        listener: Listener<'_, NativeDialEvent>,
+    ) -> Result<Self, napi::Error<Code>> {
+        let runtime = runtime().map_err(Code::wrap)?;
+        let channel = Channel::holding(listener).map_err(Code::wrap)?;
+        let (input, output) = (Pipe::new(INPUT_LIMIT), Output::new(OUTPUT_LIMIT));
+        let gather = request.gather;
+        let request = engine_request(request, &input);
+        let answer = NativeAnswer {
+            input: Arc::clone(&input),
+            output: Arc::clone(&output),
+            signal: channel.signal(OUTPUT),
+            channel: Arc::clone(&channel),
+        };
+        let requests = requests.requests.clone();
+        let task = runtime.spawn(async move { run(&requests, request, gather, answer).await });
+        Ok(Self { input, output, channel, task: task.abort_handle() })
+    }
+
+    /// The answer's body, or what comes on a hijacked connection.
+    #[napi]
+    pub fn output(&self) -> DialReader {
+        DialReader::new(&self.output, self.channel.signal(OUTPUT))
+    }
+
+    /// The request's body, or what is sent on a hijacked connection.
+    #[napi]
+    pub fn input(&self) -> ByteWriter {
+        ByteWriter::new(&self.input, self.channel.signal(INPUT))
+    }
+
+    /// Drops the connection. No event follows.
+    #[napi]
+    pub fn abort(&self) {
+        self.channel.close();
+        self.task.abort();
+        self.input.close();
+        self.output.close();
+    }
+}
+
+impl Drop for NativeDial {
+    /// The object is garbage, or its environment ends: nobody waits for the answer any more.
+    fn drop(&mut self) {
+        self.abort();
+    }
+}
+
+fn engine_request(request: NativeRequest, input: &Arc<Pipe>) -> EngineRequest {
+    let mut words = request.headers.into_iter();
+    let mut headers = Vec::new();
+    while let (Some(name), Some(value)) = (words.next(), words.next()) {
+        headers.push((name, value));
+    }
+    let body = match request.body {
+        _ if request.streams => RequestBody::Stream(Box::pin(Upload(Arc::clone(input)))),
+        Some(bytes) => RequestBody::Bytes(Bytes::from(Vec::from(bytes))),
+        None => RequestBody::Empty,
+    };
+    let idle = Duration::from_millis(request.idle_timeout.into());
+    EngineRequest {
+        method: request.method,
+        target: request.target,
+        headers,
+        body,
+        idle_timeout: (!idle.is_zero()).then_some(idle),
+    }
+}
+
+/// A body that JavaScript writes.
+struct Upload(Arc<Pipe>);
+
+impl Stream for Upload {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next(cx).map(|chunk| chunk.map(Ok))
+    }
+}
+
+impl Drop for Upload {
+    /// Nobody sends any more: an answer came early, or the connection broke.
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}

@@ -1,0 +1,154 @@
+//! What comes of a request, for JavaScript to read: from a queue, or straight from a socket.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
+};
+
+use napi::bindgen_prelude::BufferSlice;
+use napi_derive::napi;
+use tokio::sync::Notify;
+
+use crate::{
+    engine::{RequestError, SocketOutput},
+    pipe::Pipe,
+};
+
+/// The output of a request. On a hijacked socket JavaScript reads from the system itself: no
+/// byte waits in between, and no other thread has to be woken for it.
+pub(super) struct Output {
+    pub(super) pipe: Arc<Pipe>,
+    source: Mutex<Source>,
+    /// The reader waits, or has come to the end.
+    news: Notify,
+}
+
+/// Where bytes come from.
+enum Source {
+    Pipe,
+    Socket(Arc<SocketOutput>),
+    /// The socket was read to its end, or nobody wants to read it.
+    Ended(Option<RequestError>),
+}
+
+impl Output {
+    pub(super) fn new(limit: usize) -> Arc<Self> {
+        let source = Mutex::new(Source::Pipe);
+        Arc::new(Self { pipe: Pipe::new(limit), source, news: Notify::new() })
+    }
+
+    fn source(&self) -> MutexGuard<'_, Source> {
+        self.source.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From here on, bytes come from `socket`.
+    pub(super) fn join(&self, socket: SocketOutput) {
+        *self.source() = Source::Socket(Arc::new(socket));
+    }
+
+    /// Tells the reader by `signal` whenever it waits and there is something; resolves when it
+    /// has come to the end.
+    pub(super) async fn serve(&self, signal: &Waker) -> Result<(), RequestError> {
+        loop {
+            self.news.notified().await;
+            let socket = match &mut *self.source() {
+                Source::Pipe => return Ok(()),
+                Source::Socket(socket) => Arc::clone(socket),
+                Source::Ended(failed) => return failed.take().map_or(Ok(()), Err),
+            };
+            // How it broke is found out by reading.
+            let _ = socket.readable().await;
+            signal.wake_by_ref();
+        }
+    }
+
+    /// Nobody reads any more: the socket is let go of at once, not when this is garbage.
+    pub(super) fn close(&self) {
+        self.pipe.close();
+        let mut source = self.source();
+        if matches!(*source, Source::Socket(_)) {
+            *source = Source::Ended(None);
+        }
+    }
+
+    fn read(&self, room: &mut [u8]) -> usize {
+        let mut source = self.source();
+        let outcome = match &*source {
+            Source::Pipe => return self.pipe.read_into(room),
+            Source::Socket(socket) if !room.is_empty() => socket.try_read(room),
+            _ => return 0,
+        };
+        match outcome {
+            Ok(Some(count)) if count > 0 => return count,
+            Ok(None) => return 0,
+            Ok(Some(_)) => *source = Source::Ended(None),
+            Err(error) => *source = Source::Ended(Some(error)),
+        }
+        self.news.notify_one();
+        0
+    }
+
+    /// Whether there is something already.
+    fn arm(&self, signal: &Waker) -> bool {
+        match &*self.source() {
+            Source::Pipe => self.pipe.arm_reader(signal),
+            Source::Ended(_) => true,
+            Source::Socket(_) => {
+                self.news.notify_one();
+                false
+            }
+        }
+    }
+
+    fn is_ended(&self) -> bool {
+        match &*self.source() {
+            Source::Pipe => self.pipe.is_ended(),
+            Source::Ended(_) => true,
+            Source::Socket(_) => false,
+        }
+    }
+}
+
+/// The end of an output that JavaScript reads, with the face of a `ByteReader`.
+#[napi]
+pub struct DialReader {
+    output: Arc<Output>,
+    signal: Waker,
+}
+
+impl DialReader {
+    pub(super) fn new(output: &Arc<Output>, signal: Waker) -> Self {
+        Self { output: Arc::clone(output), signal }
+    }
+}
+
+#[napi]
+impl DialReader {
+    /// Copies what waits into `slab`, from `offset` on; answers how many bytes that was, 0 if
+    /// there is nothing now.
+    #[napi]
+    pub fn read_into(&self, mut slab: BufferSlice, offset: u32) -> u32 {
+        let room = slab.get_mut(offset as usize..).unwrap_or_default();
+        // A slab is far smaller than 4 GiB.
+        u32::try_from(self.output.read(room)).unwrap_or(u32::MAX)
+    }
+
+    /// Asks for the signal when there is something to read, or the end. `true`: it is there
+    /// already, and the signal will not come.
+    #[napi]
+    pub fn arm(&self) -> bool {
+        self.output.arm(&self.signal)
+    }
+
+    /// Whether everything was read and nothing more will come.
+    #[napi]
+    pub fn is_ended(&self) -> bool {
+        self.output.is_ended()
+    }
+
+    /// Says that nobody will read any more; what comes is dropped.
+    #[napi]
+    pub fn close(&self) {
+        self.output.close();
+    }
+}
