@@ -58,14 +58,17 @@ class Receiver {
     });
     this.#socket.once('end', () => {
       this.ended = true;
-      this.#writer.end();
+      // Streams other than Node's sockets may end while they are paused, with a chunk in hand.
+      if (this.#rest === null) this.#writer.end();
     });
     this.#socket.resume();
   }
 
   /** There is room again. */
   goOn() {
-    if (this.#rest === null || this.#push()) this.#socket.resume();
+    if (this.#rest !== null && !this.#push()) return;
+    if (this.ended) this.#writer.end();
+    else this.#socket.resume();
   }
 
   #push() {
