@@ -236,7 +236,7 @@ declare namespace Docker {
     /** Reads a report of progress, to its end. */
     followProgress: FollowProgress;
     /**
-     * Splits framed output, at the pace of the slower stream. Resolves after the last byte.
+     * Splits framed output, at the pace of the slower stream. Resolves when both have been given the last byte.
      *
      * @param options `end`: ends both streams then. Default false.
      */

@@ -24,8 +24,8 @@ const DEFAULTS = {
  *
  * `streams` is a stream for all output, `[stdout, stderr]`, or nothing; they are ended with the
  * output. With a callback `(error, result, container)`, answers an emitter of `container`,
- * `stream`, `start` and `data`; without one, a promise of `[result, container]`. Either comes after
- * the last byte of output.
+ * `stream`, `start` and `data`; without one, a promise of `[result, container]`. Either comes when
+ * the streams have been given the last byte of output.
  */
 function run(docker, args) {
   const last = args.at(-1);
