@@ -58,7 +58,7 @@ describe('ours and dockerode read the same', () => {
     listContainers: (docker) => docker.listContainers({ all: true, filters: { id: [shared.id] } }).then(([one]) => ({ ...one, Status: '' })),
     'listContainers with filters as text': (docker) =>
       docker.listContainers({ filters: JSON.stringify({ id: [shared.id] }) }).then((all) => all.length),
-    listImages: (docker) => docker.listImages({ filters: { label: [LABEL] } }),
+    listImages: (docker) => docker.listImages({ filters: { reference: [IMAGES.busybox] } }),
     listNetworks: (docker) => docker.listNetworks({ filters: { name: ['none'] } }),
     listVolumes: (docker) => docker.listVolumes({ filters: { name: ['no-such-volume'] } }),
     listPlugins: (docker) => docker.listPlugins(),
