@@ -1,7 +1,7 @@
 'use strict';
 
 const { NativeBridge } = require('../native');
-const { TurnBudget, takeChunk } = require('./streams');
+const { TurnBudget, pushRest, takeChunk } = require('./streams');
 
 // Signals of a bridge.
 const OUTPUT = 1;
@@ -43,7 +43,6 @@ class Receiver {
   #socket;
   #writer;
   #rest = null;
-  #offset = 0;
 
   constructor(socket, writer) {
     this.#socket = socket;
@@ -52,8 +51,7 @@ class Receiver {
 
   start() {
     this.#socket.on('data', (chunk) => {
-      this.#rest = chunk;
-      this.#offset = 0;
+      this.#rest = { chunk, offset: 0 };
       if (!this.#push()) this.#socket.pause();
     });
     this.#socket.once('end', () => {
@@ -72,14 +70,9 @@ class Receiver {
   }
 
   #push() {
-    do {
-      this.#offset += this.#writer.push(this.#rest, this.#offset);
-      if (this.#offset >= this.#rest.length) {
-        this.#rest = null;
-        return true;
-      }
-    } while (this.#writer.arm());
-    return false;
+    if (!pushRest(this.#writer, this.#rest)) return false;
+    this.#rest = null;
+    return true;
   }
 }
 

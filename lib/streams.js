@@ -36,6 +36,22 @@ function takeChunk(reader) {
   return chunk;
 }
 
+/**
+ * Gives the addon what is left of a chunk, as far as there is room; answers whether that was all.
+ * If it was not, the writer's signal tells when there is room again.
+ *
+ * @param {import('../native').ByteWriter} writer
+ * @param {{ chunk: Uint8Array, offset: number }} rest Its offset goes on.
+ * @returns {boolean}
+ */
+function pushRest(writer, rest) {
+  do {
+    rest.offset += writer.push(rest.chunk, rest.offset);
+    if (rest.offset >= rest.chunk.length) return true;
+  } while (writer.arm());
+  return false;
+}
+
 /** How much may still be handed on in this turn of the event loop. */
 class TurnBudget {
   #left = TURN_BUDGET;
@@ -239,4 +255,4 @@ class InputStream extends Writable {
   }
 }
 
-module.exports = { InputStream, OutputStream, TurnBudget, takeChunk };
+module.exports = { InputStream, OutputStream, TurnBudget, pushRest, takeChunk };

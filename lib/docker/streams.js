@@ -2,7 +2,7 @@
 
 const { Duplex, Readable } = require('node:stream');
 
-const { TurnBudget, takeChunk } = require('../streams');
+const { TurnBudget, pushRest, takeChunk } = require('../streams');
 const { DockerError } = require('./errors');
 
 // What a stream holds ready before its reader asks again.
@@ -211,14 +211,9 @@ class HijackedStream extends Duplex {
 
   #send() {
     const pending = this.#pending;
-    do {
-      pending.offset += this.#writer.push(pending.chunk, pending.offset);
-      if (pending.offset >= pending.chunk.length) {
-        this.#pending = null;
-        pending.callback();
-        return;
-      }
-    } while (this.#writer.arm());
+    if (!pushRest(this.#writer, pending)) return;
+    this.#pending = null;
+    pending.callback();
   }
 }
 

@@ -5,6 +5,7 @@ const path = require('node:path');
 const { Readable } = require('node:stream');
 
 const { badOption } = require('../errors');
+const { pushRest } = require('../streams');
 
 /**
  * A body from what a caller calls a file: bytes, the path of a file, a stream, or anything that is
@@ -29,7 +30,6 @@ class Upload {
   #writer;
   #fail;
   #rest = null;
-  #offset = 0;
   #ended = false;
   #done = false;
 
@@ -67,8 +67,7 @@ class Upload {
   }
 
   #take = (chunk) => {
-    this.#rest = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    this.#offset = 0;
+    this.#rest = { chunk: typeof chunk === 'string' ? Buffer.from(chunk) : chunk, offset: 0 };
     if (!this.#push()) this.#source.pause();
   };
 
@@ -92,14 +91,9 @@ class Upload {
   };
 
   #push() {
-    do {
-      this.#offset += this.#writer.push(this.#rest, this.#offset);
-      if (this.#offset >= this.#rest.length) {
-        this.#rest = null;
-        return true;
-      }
-    } while (this.#writer.arm());
-    return false;
+    if (!pushRest(this.#writer, this.#rest)) return false;
+    this.#rest = null;
+    return true;
   }
 }
 
