@@ -9,7 +9,7 @@ const { Duplex, PassThrough, Readable, Writable } = require('node:stream');
 const { Docker, DockerError } = require('..');
 const { IMAGES, LABEL, runId } = require('../scripts/engine');
 const { engineSocket, useContainer } = require('./helpers/container');
-const { until, within } = require('./helpers/deadline');
+const { stays, until, within } = require('./helpers/deadline');
 const { useFakeEngines } = require('./helpers/fake-engine');
 const { bytesOf, containerOptions } = require('./helpers/twins');
 
@@ -174,7 +174,7 @@ describe('demuxStream', () => {
     });
     const done = modem.demuxStream(endless.pipe(source), slow, new PassThrough());
     await until('a pause', () => slow.writableNeedDrain);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await stays('waiting', () => given < 4 * MIB, 100);
     assert.ok(given < 4 * MIB, `${given} bytes were read`);
     const going = setInterval(() => slow.go(), 0);
     await done.finally(() => clearInterval(going));
