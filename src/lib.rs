@@ -8,10 +8,11 @@
 //! |---|---|---|
 //! | [`protocol`] | bytes and messages; no I/O, no clock | nothing |
 //! | [`runtime`] | the settings of the tokio runtime | nothing |
+//! | `forward` | streams that hand reads and writes on to one inside | nothing |
 //! | `pace` | when to read next in bulk | nothing |
 //! | [`pipe`] | a bounded queue of bytes between two tasks or threads | nothing |
-//! | [`engine`] | one Docker-compatible engine; hijacked exec streams | `pace` |
-//! | [`transport`] | WebSockets: handshakes, frames, limits, keep-alive | `protocol`, `pipe`, `pace` |
+//! | [`engine`] | one Docker-compatible engine; hijacked exec streams | `forward`, `pace` |
+//! | [`transport`] | WebSockets: handshakes, frames, limits, keep-alive | `protocol`, `pipe`, `forward`, `pace` |
 //! | [`session`] | one peer joined to one exec | `protocol`, `engine`, `transport` |
 //! | [`server`] | listening, admission, the sessions of one server | all above |
 //! | [`client`] | the other end of a session | `protocol`, `pipe`, `transport` |
@@ -20,6 +21,7 @@
 pub mod cli;
 pub mod client;
 pub mod engine;
+mod forward;
 mod pace;
 pub mod pipe;
 pub mod protocol;

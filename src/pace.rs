@@ -5,7 +5,12 @@
 //! spend their time waking each other: measured on dockerd, pacing doubles the
 //! throughput and halves the CPU time. Interactive output never comes near bulk.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
+
+use tokio::time::{Sleep, sleep_until};
 
 /// Output is measured over windows of this length.
 const WINDOW: Duration = Duration::from_millis(8);
@@ -17,28 +22,56 @@ const SMALL_READ: usize = 64 * 1024;
 /// throughput: a unix socket holds about 208 KiB.
 const REST: Duration = Duration::from_millis(1);
 
-/// Decides after each read whether to wait before the next one. Pure: the clock is passed in.
+/// When one reader reads next.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    window_start: Option<Instant>,
-    window_bytes: usize,
-    bulk: bool,
+    windows: Windows,
+    rest: Option<Pin<Box<Sleep>>>,
 }
 
 impl Pace {
-    /// Takes note of a read of `bytes` at `now`; returns how long to wait before the next.
-    pub(crate) fn after_read(&mut self, now: Instant, bytes: usize) -> Option<Duration> {
-        let age = self.window_start.map(|start| now.saturating_duration_since(start));
+    /// Waits until it is time for the next read.
+    pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(rest) = &mut self.rest {
+            ready!(rest.as_mut().poll(cx));
+            self.rest = None;
+        }
+        Poll::Ready(())
+    }
+
+    /// Takes note of a read that gave `bytes`, and had room for `room`.
+    pub(crate) fn after_read(&mut self, bytes: usize, room: usize) {
+        let now = Instant::now();
+        let early = self.windows.is_early(now, bytes);
+        // A read that was cut short by its buffer says nothing about what there is.
+        if early && bytes < room {
+            self.rest = Some(Box::pin(sleep_until((now + REST).into())));
+        }
+    }
+}
+
+/// Tells after each read whether it came too early. Pure: the clock is passed in.
+#[derive(Debug, Default)]
+struct Windows {
+    start: Option<Instant>,
+    bytes: usize,
+    bulk: bool,
+}
+
+impl Windows {
+    /// Takes note of a read of `bytes` at `now`.
+    fn is_early(&mut self, now: Instant, bytes: usize) -> bool {
+        let age = self.start.map(|start| now.saturating_duration_since(start));
         if age.is_none_or(|age| age >= WINDOW) {
             // A window that was followed by silence says nothing about now.
             let fresh = age.is_some_and(|age| age < 2 * WINDOW);
-            self.bulk = fresh && self.window_bytes > BULK_BYTES;
-            self.window_start = Some(now);
-            self.window_bytes = 0;
+            self.bulk = fresh && self.bytes > BULK_BYTES;
+            self.start = Some(now);
+            self.bytes = 0;
         }
-        self.window_bytes = self.window_bytes.saturating_add(bytes);
-        self.bulk |= self.window_bytes > BULK_BYTES;
-        (self.bulk && bytes < SMALL_READ).then_some(REST)
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.bulk |= self.bytes > BULK_BYTES;
+        self.bulk && bytes < SMALL_READ
     }
 }
 
@@ -49,9 +82,11 @@ mod tests {
     /// Feeds `reads` of (milliseconds since the start, bytes); returns which were followed by a rest.
     fn rests(reads: &[(u64, usize)]) -> Vec<bool> {
         let start = Instant::now();
-        let mut pace = Pace::default();
-        let mut read = |&(at, bytes)| pace.after_read(start + Duration::from_millis(at), bytes);
-        reads.iter().map(|r| read(r).is_some()).collect()
+        let mut windows = Windows::default();
+        let read = |&(at, bytes): &(u64, usize)| {
+            windows.is_early(start + Duration::from_millis(at), bytes)
+        };
+        reads.iter().map(read).collect()
     }
 
     #[test]
@@ -77,5 +112,21 @@ mod tests {
     #[test]
     fn silence_ends_bulk() {
         assert_eq!(rests(&[(0, 300_000), (16, 1000)]), [false, false]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rest_follows_a_read_that_left_room() {
+        let mut pace = Pace::default();
+        pace.after_read(300_000, 300_000);
+        let rested = async |pace: &mut Pace| {
+            let start = tokio::time::Instant::now();
+            std::future::poll_fn(|cx| pace.poll_rest(cx)).await;
+            start.elapsed()
+        };
+        pace.after_read(1000, 1000);
+        assert_eq!(rested(&mut pace).await, Duration::ZERO);
+        pace.after_read(1000, 1001);
+        assert!(rested(&mut pace).await > Duration::ZERO);
+        assert_eq!(rested(&mut pace).await, Duration::ZERO);
     }
 }

@@ -11,10 +11,11 @@ use std::{
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("pipe", &[]),
+    ("forward", &[]),
     ("pace", &[]),
     ("runtime", &[]),
-    ("engine", &["pace"]),
-    ("transport", &["protocol", "pipe", "pace"]),
+    ("engine", &["forward", "pace"]),
+    ("transport", &["protocol", "pipe", "forward", "pace"]),
     ("session", &["protocol", "engine", "transport"]),
     ("server", &["session", "transport", "engine", "protocol"]),
     ("client", &["transport", "protocol", "pipe"]),

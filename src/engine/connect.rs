@@ -1,17 +1,15 @@
 //! Connections to an engine: one type over unix sockets and TCP.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::io;
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, tcp};
 #[cfg(unix)]
 use tokio::net::{UnixStream, unix};
 
 use super::host::EngineHost;
+use crate::forward::{forward_reads, forward_writes};
 
 /// How long a TCP connection may be silent before the system asks whether the other
 /// end is alive, and how often it asks. An idle command says nothing for hours: only
@@ -113,64 +111,9 @@ impl ReadHalf {
     }
 }
 
-/// Runs `$call` on the stream inside, whichever it is.
-macro_rules! either {
-    ($self:expr, $stream:ident => $call:expr) => {
-        match $self.get_mut() {
-            #[cfg(unix)]
-            Self::Unix($stream) => $call,
-            Self::Tcp($stream) => $call,
-        }
-    };
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        either!(self, stream => Pin::new(stream).poll_read(cx, buffer))
-    }
-}
-
-/// Writing is the same for a whole socket and for its half.
-macro_rules! forward_writes {
-    ($type:ty) => {
-        impl AsyncWrite for $type {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bytes: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                either!(self, stream => Pin::new(stream).poll_write(cx, bytes))
-            }
-
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                slices: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                either!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices))
-            }
-
-            fn is_write_vectored(&self) -> bool {
-                true
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                either!(self, stream => Pin::new(stream).poll_flush(cx))
-            }
-
-            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                either!(self, stream => Pin::new(stream).poll_shutdown(cx))
-            }
-        }
-    };
-}
-
-forward_writes!(Socket);
-forward_writes!(WriteHalf);
+forward_reads!(Socket, stream in #[cfg(unix)] Self::Unix(stream), Self::Tcp(stream));
+forward_writes!(Socket, stream in #[cfg(unix)] Self::Unix(stream), Self::Tcp(stream));
+forward_writes!(WriteHalf, stream in #[cfg(unix)] Self::Unix(stream), Self::Tcp(stream));
 
 impl Connection for Socket {
     fn connected(&self) -> Connected {

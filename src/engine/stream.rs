@@ -4,19 +4,16 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Instant;
-
-use tokio::io::AsyncWrite;
 
 use super::connect::{ReadHalf, WriteHalf};
 use super::demux::{Chunk, Demux, Framing};
 use super::error::EngineError;
 use super::hijack::Hijacked;
 use super::host::EngineHost;
+use crate::forward::forward_writes;
 use crate::pace::Pace;
 
 /// The most that one read takes: a little more than a unix socket holds (208 KiB).
@@ -53,7 +50,6 @@ impl ExecStream {
             failed: None,
             ended: false,
             pace: Pace::default(),
-            rest_until: None,
             sizing: sizing.map(|future| Box::pin(future) as Sizing),
         };
         output.take(&hijacked.early);
@@ -77,35 +73,7 @@ impl fmt::Debug for ExecInput {
     }
 }
 
-impl AsyncWrite for ExecInput {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
-    }
-}
+forward_writes!(ExecInput, socket in Self { socket });
 
 type Sizing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -120,8 +88,6 @@ pub struct ExecOutput {
     failed: Option<EngineError>,
     ended: bool,
     pace: Pace,
-    /// In bulk: when to read next.
-    rest_until: Option<Instant>,
     /// Sets the terminal's first size while the command starts.
     sizing: Option<Sizing>,
 }
@@ -172,10 +138,7 @@ impl ExecOutput {
 
     /// Waits until it is time to read and there is something.
     async fn wait(&mut self) -> io::Result<()> {
-        if let Some(until) = self.rest_until {
-            tokio::time::sleep_until(until.into()).await;
-            self.rest_until = None;
-        }
+        poll_fn(|cx| self.pace.poll_rest(cx)).await;
         let Self { socket, sizing, .. } = self;
         let mut readable = pin!(socket.readable());
         poll_fn(|cx| {
@@ -195,8 +158,7 @@ impl ExecOutput {
             Ok(0) => self.end(),
             Ok(count) => {
                 self.take(&scratch[..count]);
-                let now = Instant::now();
-                self.rest_until = self.pace.after_read(now, count).map(|rest| now + rest);
+                self.pace.after_read(count, scratch.len());
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => self.fail(error),

@@ -11,12 +11,13 @@ use std::{
 use bytes::{Buf, BytesMut};
 use http::{HeaderMap, header::CONTENT_LENGTH};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, ReadBuf},
     time::timeout,
 };
 use tokio_util::io::poll_read_buf;
 
 use super::PeerStream;
+use crate::forward::forward_writes;
 
 /// The most that one read takes.
 const READ_SIZE: usize = 4096;
@@ -104,23 +105,7 @@ impl AsyncRead for Opening {
     }
 }
 
-impl AsyncWrite for Opening {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
+forward_writes!(Opening, stream in Self { stream, .. });
 
 #[cfg(test)]
 mod tests {

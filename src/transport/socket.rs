@@ -5,18 +5,13 @@
 
 use std::{
     cell::Cell,
-    future::Future,
     io,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Instant,
 };
 
 use bytes::Bytes;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep_until},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::pace::Pace;
 
@@ -59,8 +54,6 @@ pub(super) struct Socket {
     /// An answer of ours may still have to be written.
     answering: bool,
     pace: Pace,
-    /// In bulk: when to read next.
-    rest: Option<Pin<Box<Sleep>>>,
     /// Bytes came since somebody asked.
     heard: bool,
     close_sent: bool,
@@ -85,7 +78,6 @@ impl Socket {
             pong: None,
             answering: false,
             pace: Pace::default(),
-            rest: None,
             heard: false,
             close_sent: false,
             close_received: false,
@@ -187,19 +179,13 @@ impl Socket {
 
     /// Reads once. Everything that was read before has been taken.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        if let Some(rest) = &mut self.rest {
-            ready!(rest.as_mut().poll(cx));
-            self.rest = None;
-        }
+        ready!(self.pace.poll_rest(cx));
         let read = ready!(self.unread.poll_read(Pin::new(&mut self.stream), cx));
         Poll::Ready(match read {
             Ok(0) => Err(TransportError::Lost(None)),
             Ok(count) => {
                 self.heard = true;
-                let now = Instant::now();
-                if let Some(rest) = self.pace.after_read(now, count) {
-                    self.rest = Some(Box::pin(sleep_until((now + rest).into())));
-                }
+                self.pace.after_read(count, READ_SIZE);
                 Ok(())
             }
             Err(error) => Err(TransportError::Lost(Some(error))),

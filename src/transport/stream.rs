@@ -1,17 +1,14 @@
 //! The byte streams that a WebSocket can run on.
 
-use std::{
-    io::{self, IoSlice},
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::time::Duration;
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
 use tokio_rustls::client::TlsStream;
+
+use crate::forward::{forward_reads, forward_writes};
 
 /// A byte stream from elsewhere, such as one that JavaScript decrypts.
 pub trait BridgeIo: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -97,61 +94,17 @@ impl PeerStream {
     }
 }
 
-/// Calls one poll method of whichever stream it is.
-macro_rules! each {
-    ($self:ident, $stream:ident => $call:expr) => {
-        match $self.get_mut() {
-            PeerStream::Tcp($stream) => $call,
-            #[cfg(unix)]
-            PeerStream::Unix($stream) => $call,
-            PeerStream::Tls($stream) => $call,
-            PeerStream::Bridge($stream) => $call,
-        }
-    };
-}
-
-impl AsyncRead for PeerStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        each!(self, stream => Pin::new(stream).poll_read(cx, buffer))
-    }
-}
-
-impl AsyncWrite for PeerStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        each!(self, stream => Pin::new(stream).poll_write(cx, bytes))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        each!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tcp(stream) => stream.is_write_vectored(),
-            #[cfg(unix)]
-            Self::Unix(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-            Self::Bridge(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stream => Pin::new(stream).poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stream => Pin::new(stream).poll_shutdown(cx))
-    }
-}
+forward_reads!(PeerStream, stream in
+    Self::Tcp(stream),
+    #[cfg(unix)]
+    Self::Unix(stream),
+    Self::Tls(stream),
+    Self::Bridge(stream),
+);
+forward_writes!(PeerStream, stream in
+    Self::Tcp(stream),
+    #[cfg(unix)]
+    Self::Unix(stream),
+    Self::Tls(stream),
+    Self::Bridge(stream),
+);
