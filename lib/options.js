@@ -1,6 +1,5 @@
 'use strict';
 
-const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 
@@ -60,6 +59,12 @@ function checkNumbers(options, defaults) {
   }
 }
 
+/** Asserts as version 3.0.0 did, with the same class of error. */
+function demand(truth, message) {
+  // Loaded when it is needed: it takes longer than the rest of this file.
+  if (!truth) require('node:assert')(truth, message);
+}
+
 function checkWords(words, name) {
   if (words.every((word) => typeof word === 'string')) return;
   throw badOption(`options.${name} must hold strings only`);
@@ -74,10 +79,10 @@ function checkWords(words, name) {
  */
 function serverOptions(given) {
   const options = withDefaults(given, SERVER_DEFAULTS);
-  assert(options.server || options.port !== undefined, 'options.server is required');
-  assert(options.containerId, 'options.containerId is required');
-  assert(options.path, 'options.path is required');
-  assert(Array.isArray(options.wrapperCommand), 'options.wrapperCommand must be an array!');
+  demand(options.server || options.port !== undefined, 'options.server is required');
+  demand(options.containerId, 'options.containerId is required');
+  demand(options.path, 'options.path is required');
+  demand(Array.isArray(options.wrapperCommand), 'options.wrapperCommand must be an array!');
   checkEngine(options);
   checkNumbers(options, SERVER_DEFAULTS);
   checkWords(options.wrapperCommand, 'wrapperCommand');
@@ -117,7 +122,7 @@ function checkEngine(options) {
   }
   if (options.dockerSocket === undefined && process.env.DOCKER_HOST) return;
   options.dockerSocket ??= DEFAULT_SOCKET;
-  assert(fs.statSync(options.dockerSocket).isSocket(), 'Are you sure that docker is running?');
+  demand(fs.statSync(options.dockerSocket).isSocket(), 'Are you sure that docker is running?');
 }
 
 /** The same options as the addon takes them. */

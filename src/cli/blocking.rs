@@ -2,7 +2,7 @@
 //! or a pipe cannot be waited for in any other way that works everywhere.
 
 use std::{
-    io::{self, ErrorKind, Read, Write},
+    io::{self, BufWriter, ErrorKind, Read, Write},
     sync::Arc,
     task::{Wake, Waker},
     thread::{self, Thread},
@@ -15,6 +15,9 @@ use crate::pipe::Pipe;
 
 /// Bytes that one read asks for.
 const READ: usize = 64 * 1024;
+
+/// Bytes of small chunks that are gathered for one write, while more of them wait.
+const GATHERED: usize = 64 * 1024;
 
 /// Wakes a thread that parks.
 struct Unpark(Thread);
@@ -62,44 +65,52 @@ pub(super) fn feed(mut from: impl Read + Send + 'static, pipe: Arc<Pipe>, last: 
 /// when `to` takes no more, which also closes `pipe`.
 pub(super) fn drain(
     pipe: Arc<Pipe>,
-    mut to: impl Write + Send + 'static,
+    to: impl Write + Send + 'static,
 ) -> oneshot::Receiver<io::Result<()>> {
     let (done, written) = oneshot::channel();
     thread::spawn(move || {
-        let waker = waker();
-        let result = loop {
-            match pipe.pop() {
-                Some(bytes) => {
-                    if let Err(error) = write_all(&mut to, &bytes) {
-                        pipe.close();
-                        break Err(error);
-                    }
-                }
-                None if pipe.is_ended() => break Ok(()),
-                None => {
-                    if !pipe.arm_reader(&waker) {
-                        thread::park();
-                    }
-                }
-            }
-        };
+        let mut to = BufWriter::with_capacity(GATHERED, to);
+        let result = write_out(&pipe, &mut to);
+        if result.is_err() {
+            pipe.close();
+        }
         let _ = done.send(result);
     });
     written
 }
 
-/// `write_all` and a flush, for descriptors that another process may have set not to block.
-fn write_all(to: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match to.write(bytes) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(count) => bytes = &bytes[count..],
+/// Writes until the end of `pipe`. What is gathered never waits for more to come.
+fn write_out(pipe: &Pipe, to: &mut impl Write) -> io::Result<()> {
+    let waker = waker();
+    loop {
+        while let Some(bytes) = pipe.pop() {
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                match insist(|| to.write(rest))? {
+                    0 => return Err(ErrorKind::WriteZero.into()),
+                    count => rest = &rest[count..],
+                }
+            }
+        }
+        insist(|| to.flush())?;
+        if pipe.is_ended() {
+            return Ok(());
+        }
+        if !pipe.arm_reader(&waker) {
+            thread::park();
+        }
+    }
+}
+
+/// Tries again where a signal came, or where another process has set the descriptor not to block.
+fn insist<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match act() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 thread::sleep(std::time::Duration::from_millis(1));
             }
-            Err(error) => return Err(error),
+            done => return done,
         }
     }
-    to.flush()
 }

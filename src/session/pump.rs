@@ -149,22 +149,23 @@ pub(super) async fn read_peer(
         } else if !stuck.is_set() {
             stuck.set_to(after(if asked_to_pause { UNREAD_BEAT } else { PAUSE_AFTER }));
         }
-        tokio::select! {
+        // What was read already is queued before anything is written, for fewer and larger writes.
+        let unread = if reading { receiver.next_unread().await } else { None };
+        let incoming = tokio::select! {
             biased;
-            Ok(writer) = &mut input, if stdin.is_expected() => stdin.attach(writer),
+            Some(incoming) = std::future::ready(unread) => incoming,
+            Ok(writer) = &mut input, if stdin.is_expected() => {
+                stdin.attach(writer);
+                continue;
+            }
             () = stdin.write_some(), if stdin.has_work() => {
                 if asked_to_pause && stdin.cost() <= high / 2 {
                     asked_to_pause = false;
                     flow.tell(ServerMessage::Resume);
                 }
+                continue;
             }
-            incoming = receiver.next(), if reading => match incoming {
-                Ok(Incoming::Message(wire)) => to_stdin = take(wire, &mut stdin, flow, tty),
-                Ok(Incoming::Continued(bytes)) if to_stdin => stdin.push(bytes),
-                Ok(Incoming::Continued(_)) => {}
-                Ok(Incoming::Closed(..)) => return PeerEnd::Closed,
-                Err(error) => return PeerEnd::Failed(error),
-            },
+            incoming = receiver.next(), if reading => incoming,
             () = stuck.wait() => {
                 stuck.set_to(None);
                 if !asked_to_pause {
@@ -176,6 +177,7 @@ pub(super) async fn read_peer(
                     // Makes the system of a peer that is gone say so.
                     flow.ping();
                 }
+                continue;
             }
             () = beat.wait() => {
                 match receiver.beat(!reading || flow.is_peer_excused()) {
@@ -184,7 +186,15 @@ pub(super) async fn read_peer(
                     Pulse::Gone => return PeerEnd::Failed(TransportError::Silent(receiver.patience())),
                 }
                 beat.set_to(receiver.next_beat());
+                continue;
             }
+        };
+        match incoming {
+            Ok(Incoming::Message(wire)) => to_stdin = take(wire, &mut stdin, flow, tty),
+            Ok(Incoming::Continued(bytes)) if to_stdin => stdin.push(bytes),
+            Ok(Incoming::Continued(_)) => {}
+            Ok(Incoming::Closed(..)) => return PeerEnd::Closed,
+            Err(error) => return PeerEnd::Failed(error),
         }
     }
 }

@@ -238,6 +238,20 @@ impl PeerReceiver {
         })
     }
 
+    /// The next message, if it was read already.
+    ///
+    /// # Errors
+    ///
+    /// As [`PeerReceiver::next`].
+    pub async fn next_unread(&mut self) -> Option<Result<Incoming, TransportError>> {
+        let now = |polled| match polled {
+            Poll::Ready(next) => Some(next),
+            Poll::Pending => None,
+        };
+        poll_fn(|cx| Poll::Ready(now(locked(&self.0, |shared| shared.socket.poll_unread(cx)))))
+            .await
+    }
+
     /// When to call [`PeerReceiver::beat`] next; `None` if the keep-alive is off.
     #[must_use]
     pub fn next_beat(&self) -> Option<Instant> {
@@ -272,5 +286,32 @@ impl PeerReceiver {
             while self.next().await.is_ok() {}
         })
         .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_read_is_there_at_once_and_the_rest_when_it_comes() {
+        let (mut far, near) = duplex(1024);
+        let never = KeepAlive { interval: Duration::ZERO, timeout: Duration::ZERO };
+        let stream = PeerStream::Bridge(Box::new(near));
+        let (_sender, mut receiver) = Peer::client(stream, Bytes::new(), 1024, never).split();
+        let message = |bytes| Incoming::Message(Bytes::from_static(bytes));
+        assert!(receiver.next_unread().await.is_none());
+        far.write_all(b"\x82\x01a\x89\x00\x82\x01b\x82\x02c").await.unwrap();
+        assert!(receiver.next_unread().await.is_none(), "it reads nothing itself");
+        assert_eq!(receiver.next().await.unwrap(), message(b"a"));
+        assert_eq!(receiver.next_unread().await.unwrap().unwrap(), message(b"b"));
+        assert!(receiver.next_unread().await.is_none());
+        far.write_all(b"d\x88\x00\x82\x01e").await.unwrap();
+        assert_eq!(receiver.next().await.unwrap(), message(b"cd"));
+        let closed = receiver.next_unread().await.unwrap().unwrap();
+        assert_eq!(closed, Incoming::Closed(close_code::NONE, String::new()));
+        assert!(receiver.next_unread().await.is_none(), "nothing counts behind a close");
     }
 }

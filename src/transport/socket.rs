@@ -23,7 +23,7 @@ use super::{
 };
 
 /// The most that one read takes.
-const READ_SIZE: usize = 128 * 1024;
+const READ_SIZE: usize = 256 * 1024;
 
 /// Bytes that may wait to be written before the next frame has to wait.
 const WRITE_HIGH: usize = 256 * 1024;
@@ -95,10 +95,26 @@ impl Socket {
         std::mem::take(&mut self.heard)
     }
 
+    /// The next message or close, if it was read already. `Pending` promises no wake-up.
+    pub(super) fn poll_unread(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Incoming, TransportError>> {
+        if self.unread.bytes().is_empty() { Poll::Pending } else { self.poll_frames(cx, false) }
+    }
+
     /// The next message or close; pings and closes are answered.
     pub(super) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
+    ) -> Poll<Result<Incoming, TransportError>> {
+        self.poll_frames(cx, true)
+    }
+
+    fn poll_frames(
+        &mut self,
+        cx: &mut Context<'_>,
+        may_read: bool,
     ) -> Poll<Result<Incoming, TransportError>> {
         self.poll_answer(cx);
         if self.close_received && self.close_sent && self.role == Role::Server {
@@ -118,10 +134,13 @@ impl Socket {
         // What comes behind a close means nothing either.
         while self.failed || self.close_received {
             self.unread.drop_all();
+            if !may_read {
+                return Poll::Pending;
+            }
             ready!(self.poll_fill(cx))?;
         }
         loop {
-            let item = ready!(self.poll_item(cx)).inspect_err(|_| self.failed = true)?;
+            let item = ready!(self.poll_item(cx, may_read)).inspect_err(|_| self.failed = true)?;
             let incoming = match item {
                 Item::Message(bytes) => return Poll::Ready(Ok(Incoming::Message(bytes))),
                 Item::Continued(bytes) => return Poll::Ready(Ok(Incoming::Continued(bytes))),
@@ -156,7 +175,11 @@ impl Socket {
         }
     }
 
-    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, TransportError>> {
+    fn poll_item(
+        &mut self,
+        cx: &mut Context<'_>,
+        may_read: bool,
+    ) -> Poll<Result<Item, TransportError>> {
         loop {
             let mut bytes = self.unread.bytes();
             let before = bytes.len();
@@ -165,7 +188,8 @@ impl Socket {
             self.unread.take(taken);
             match next {
                 Ok(Some(item)) => return Poll::Ready(Ok(item)),
-                Ok(None) => ready!(self.poll_fill(cx))?,
+                Ok(None) if may_read => ready!(self.poll_fill(cx))?,
+                Ok(None) => return Poll::Pending,
                 Err(violation) => {
                     return Poll::Ready(Err(match violation {
                         Violation::Protocol(rule) => TransportError::Protocol(rule.to_owned()),
