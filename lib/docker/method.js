@@ -86,6 +86,15 @@ function settle(modem, callback, work) {
   });
 }
 
+/** What a callback is given of `convert`, which may find that the work has failed. */
+function converted(convert) {
+  try {
+    return [null, convert()];
+  } catch (error) {
+    return [error, null];
+  }
+}
+
 /** `work`, whose error comes by the callback as well when it throws at once. */
 function guarded(work, callback) {
   try {
@@ -140,7 +149,7 @@ function createMethod(name, endpoint, { prepare, convert } = {}) {
           prepare?.(this, read);
           this.modem.dial(dialOptions(endpoint, read, this), (error, data) => {
             if (error || !convert) callback(error, data);
-            else callback(null, convert(this, data, read));
+            else callback(...converted(() => convert(this, data, read)));
           });
         };
         withCredentials(endpoint, read, this, (error) => {
