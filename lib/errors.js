@@ -2,6 +2,7 @@
 
 /** Every `code` that an error of this package can have; docs/errors.md says what to do. */
 const errorCodes = Object.freeze([
+  'DEW_ARCHIVE_UNSAFE',
   'DEW_BAD_OPTION',
   'DEW_CLIENT_CLOSED',
   'DEW_CONNECTION_LOST',
@@ -41,6 +42,8 @@ const errorCodes = Object.freeze([
   'DEW_SERVER_CLOSED',
   'DEW_SERVER_ERROR',
   'DEW_TLS_FAILED',
+  'DEW_WAIT_FAILED',
+  'DEW_WAIT_TIMEOUT',
   'DEW_WEBSOCKET_PROTOCOL',
 ]);
 

@@ -338,6 +338,19 @@ declare namespace Docker {
     stats: Stats;
     /** Runs a command in the container, to its end. An exit code other than 0 is not an error. */
     run(command: string[], options?: RunOptions): Promise<RunResult>;
+    /** Resolves when a line of its output has matched. */
+    waitFor(condition: { log: RegExp | string }, options?: WaitOptions): Promise<RegExpExecArray>;
+    /** Resolves when it is healthy, or when somebody in it listens on a port. */
+    waitFor(condition: { healthy: true } | { port: number }, options?: WaitOptions): Promise<unknown>;
+    /**
+     * Copies a file or folder of this machine, bytes or a stream to `path`, which is what the copy is
+     * called, or with a slash at its end, the folder that it goes to.
+     */
+    copyTo(source: File, path: string, options?: CopyToOptions): Promise<void>;
+    /** Copies a file or folder of the container to `place` on this machine, and nowhere else. */
+    copyFrom(path: string, place: string, options?: { signal?: AbortSignal; abortSignal?: AbortSignal }): Promise<CopyResult>;
+    /** Removes it if it came from `createContainer`. */
+    [Symbol.asyncDispose](): Promise<void>;
     /** What was printed and, unless `follow` is false, what will be. */
     output(options?: Options<ContainerLogsOptions>): AsyncGenerator<{ name: 'stdout' | 'stderr'; bytes: Buffer }, void>;
     /** What `stats` tells, about once a second, as objects. */
@@ -361,6 +374,33 @@ declare namespace Docker {
     stdout: Buffer;
     stderr: Buffer;
     exitCode: number;
+  }
+
+  interface WaitOptions {
+    /** ms, 0 for none; default 60000. */
+    timeout?: number;
+    signal?: AbortSignal;
+    abortSignal?: AbortSignal;
+  }
+
+  interface CopyToOptions {
+    /** Who the copy belongs to; default 0, the superuser. */
+    uid?: number;
+    gid?: number;
+    /** Permissions of a file that is made of bytes or a stream; default `0o644`. */
+    mode?: number;
+    /** Bytes that a stream gives. */
+    size?: number;
+    signal?: AbortSignal;
+    abortSignal?: AbortSignal;
+  }
+
+  interface CopyResult {
+    entries: number;
+    /** Of the files' content. */
+    bytes: number;
+    /** Names in the archive of what is neither file, folder nor link. */
+    skipped: string[];
   }
 
   interface Logs {
@@ -405,6 +445,8 @@ declare namespace Docker {
     inspect: Call<{}, VolumeInspectInfo>;
     update: Call<models.VolumeUpdateQuery & models.VolumeUpdateBody, any>;
     remove: Call<VolumeRemoveOptions, any>;
+    /** Removes it if it came from `createVolume`. */
+    [Symbol.asyncDispose](): Promise<void>;
   }
 
   class Network {
@@ -415,6 +457,8 @@ declare namespace Docker {
     remove: Call<{}, any>;
     connect: Call<NetworkConnectOptions, any>;
     disconnect: Call<models.NetworkDisconnectBody, any>;
+    /** Removes it if it came from `createNetwork`. */
+    [Symbol.asyncDispose](): Promise<void>;
   }
 
   class Service {
