@@ -11,6 +11,7 @@ import { ConnectionOptions } from 'node:tls';
 
 /** The `code` of each error of this package. docs/errors.md says what to do about each. */
 export type ErrorCode =
+  | 'DEW_ARCHIVE_UNSAFE'
   | 'DEW_BAD_OPTION'
   | 'DEW_CLIENT_CLOSED'
   | 'DEW_CONNECTION_LOST'
@@ -18,6 +19,7 @@ export type ErrorCode =
   | 'DEW_CONNECT_TIMEOUT'
   | 'DEW_CONTAINER_INVALID'
   | 'DEW_CONTAINER_NOT_RUNNING'
+  | 'DEW_CREDENTIALS_FAILED'
   | 'DEW_ENGINE_ANSWER_LIMIT'
   | 'DEW_ENGINE_BUSY'
   | 'DEW_ENGINE_CONFLICT'
@@ -49,6 +51,8 @@ export type ErrorCode =
   | 'DEW_SERVER_CLOSED'
   | 'DEW_SERVER_ERROR'
   | 'DEW_TLS_FAILED'
+  | 'DEW_WAIT_FAILED'
+  | 'DEW_WAIT_TIMEOUT'
   | 'DEW_WEBSOCKET_PROTOCOL';
 
 /** Every {@link ErrorCode}. */

@@ -9,7 +9,7 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
-/** The end of a pipe that JavaScript reads. */
+/** The end that JavaScript reads. */
 export declare class ByteReader {
   /**
    * Copies what waits into `slab`, from `offset` on; answers how many bytes that was, 0 if
@@ -45,24 +45,6 @@ export declare class ByteWriter {
   get pending(): number
   /** Says that nothing more will be written. */
   end(): void
-}
-
-/** The end of an output that JavaScript reads, with the face of a `ByteReader`. */
-export declare class DialReader {
-  /**
-   * Copies what waits into `slab`, from `offset` on; answers how many bytes that was, 0 if
-   * there is nothing now.
-   */
-  readInto(slab: Buffer, offset: number): number
-  /**
-   * Asks for the signal when there is something to read, or the end. `true`: it is there
-   * already, and the signal will not come.
-   */
-  arm(): boolean
-  /** Whether everything was read and nothing more will come. */
-  isEnded(): boolean
-  /** Says that nobody will read any more; what comes is dropped. */
-  close(): void
 }
 
 /** The JavaScript side of a bridge. It does not keep the process alive: its socket does. */
@@ -140,7 +122,7 @@ export declare class NativeDial {
    */
   constructor(requests: NativeRequests, request: NativeRequest, listener: (signal: number, event?: NativeDialEvent) => void)
   /** The answer's body, or what comes on a hijacked connection. */
-  output(): DialReader
+  output(): ByteReader
   /** The request's body, or what is sent on a hijacked connection. */
   input(): ByteWriter
   /** Drops the connection. No event follows. */

@@ -837,7 +837,6 @@ module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __n
 module.exports = nativeBinding
 module.exports.ByteReader = nativeBinding.ByteReader
 module.exports.ByteWriter = nativeBinding.ByteWriter
-module.exports.DialReader = nativeBinding.DialReader
 module.exports.NativeBridge = nativeBinding.NativeBridge
 module.exports.NativeClient = nativeBinding.NativeClient
 module.exports.NativeDial = nativeBinding.NativeDial

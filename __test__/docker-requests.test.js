@@ -9,7 +9,7 @@ const { PassThrough, Readable } = require('node:stream');
 const { Docker, DockerError } = require('..');
 const { selfSigned } = require('./helpers/certificate');
 const { bodyOf, useFakeEngines } = require('./helpers/fake-engine');
-const { until, within } = require('./helpers/deadline');
+const { atRest, until, within } = require('./helpers/deadline');
 
 const ok = (_, response) => response.end('{}');
 const json = (value, status = 200) => (_, response) => {
@@ -313,13 +313,7 @@ describe('what is sent', () => {
     const controller = new AbortController();
     const call = failing(new Docker({ socketPath: engine.socketPath }).loadImage(source, { abortSignal: controller.signal }));
     await until('the request', () => engine.requests.length === 1);
-    let before = -1;
-    await until('a pause', async () => {
-      const still = given === before;
-      before = given;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      return still;
-    });
+    await atRest('what is given', () => given);
     assert.ok(given < 8 * MIB, `${given} bytes were taken`);
     controller.abort();
     assert.equal((await call).code, 'ABORT_ERR');

@@ -9,7 +9,7 @@ const { Duplex, PassThrough, Readable, Writable } = require('node:stream');
 const { Docker, DockerError } = require('..');
 const { IMAGES, LABEL, runId } = require('../scripts/engine');
 const { engineSocket, useContainer } = require('./helpers/container');
-const { stays, until, within } = require('./helpers/deadline');
+const { atRest, stays, until, within } = require('./helpers/deadline');
 const { useFakeEngines } = require('./helpers/fake-engine');
 const { bytesOf, containerOptions } = require('./helpers/twins');
 
@@ -58,13 +58,7 @@ describe('a body that nobody reads', () => {
       write();
     });
     const stream = await new Docker({ socketPath: engine.socketPath }).getContainer('c').export();
-    let before = -1;
-    await until('a pause', async () => {
-      const still = written === before;
-      before = written;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      return still;
-    });
+    await atRest('what is written', () => written);
     assert.ok(written < 8 * MIB, `${written} bytes were written`);
     stream.destroy();
     await until('end of the connection', () => engine.sockets.size === 0);

@@ -1,7 +1,8 @@
 'use strict';
 
 const { NativeBridge } = require('../native');
-const { TurnBudget, pushRest, takeChunk } = require('./streams');
+const { TurnBudget, takeChunk } = require('./pull');
+const { pushRest } = require('./streams');
 
 // Signals of a bridge.
 const OUTPUT = 1;

@@ -2,6 +2,7 @@
 
 /** Every `code` that an error of this package can have; docs/errors.md says what to do. */
 const errorCodes = Object.freeze([
+  'DEW_ARCHIVE_UNSAFE',
   'DEW_BAD_OPTION',
   'DEW_CLIENT_CLOSED',
   'DEW_CONNECTION_LOST',
@@ -9,6 +10,7 @@ const errorCodes = Object.freeze([
   'DEW_CONNECT_TIMEOUT',
   'DEW_CONTAINER_INVALID',
   'DEW_CONTAINER_NOT_RUNNING',
+  'DEW_CREDENTIALS_FAILED',
   'DEW_ENGINE_ANSWER_LIMIT',
   'DEW_ENGINE_BUSY',
   'DEW_ENGINE_CONFLICT',
@@ -40,6 +42,8 @@ const errorCodes = Object.freeze([
   'DEW_SERVER_CLOSED',
   'DEW_SERVER_ERROR',
   'DEW_TLS_FAILED',
+  'DEW_WAIT_FAILED',
+  'DEW_WAIT_TIMEOUT',
   'DEW_WEBSOCKET_PROTOCOL',
 ]);
 

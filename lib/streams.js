@@ -2,39 +2,12 @@
 
 const { Readable, Writable } = require('node:stream');
 
-// Bytes are copied out of the addon into slabs, and slices of a slab are what consumers get: one
-// copy, no allocation for each chunk. All streams share the current slab.
-const SLAB_SIZE = 256 * 1024;
-// With less room than this left a new slab is better than a run of small chunks.
-const SLAB_REST = 16 * 1024;
-// The most that one stream hands on before other events get their turn.
-const TURN_BUDGET = 1024 * 1024;
+const { Puller } = require('./pull');
 
 // Told by an output stream that has lost its last reader.
 const IDLE = Symbol('idle');
 // Told by an output stream that has handed out its last byte.
 const DRAINED = Symbol('drained');
-
-let slab = null;
-let used = 0;
-
-/**
- * The next bytes that wait, or `null` if there are none now.
- *
- * @param {import('../native').ByteReader} reader
- * @returns {Buffer | null}
- */
-function takeChunk(reader) {
-  if (slab === null || SLAB_SIZE - used < SLAB_REST) {
-    slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
-    used = 0;
-  }
-  const count = reader.readInto(slab, used);
-  if (count === 0) return null;
-  const chunk = slab.subarray(used, used + count);
-  used += count;
-  return chunk;
-}
 
 /**
  * Gives the addon what is left of a chunk, as far as there is room; answers whether that was all.
@@ -52,39 +25,6 @@ function pushRest(writer, rest) {
   return false;
 }
 
-/** How much may still be handed on in this turn of the event loop. */
-class TurnBudget {
-  #left = TURN_BUDGET;
-  #resets = false;
-  #go;
-  #goes = false;
-
-  /** @param {() => void} go Called in a later turn if the budget ran out. */
-  constructor(go) {
-    this.#go = go;
-  }
-
-  spend(bytes) {
-    this.#left -= bytes;
-    if (this.#resets) return;
-    this.#resets = true;
-    setImmediate(() => {
-      this.#resets = false;
-      this.#left = TURN_BUDGET;
-      if (!this.#goes) return;
-      this.#goes = false;
-      this.#go();
-    });
-  }
-
-  /** Whether nothing may be handed on now; `go` is called when that changes. */
-  isSpent() {
-    if (this.#left > 0) return false;
-    this.#goes = true;
-    return true;
-  }
-}
-
 /**
  * A command's output. Bytes are pulled from the addon when a consumer wants them; what nobody
  * reads stays there, and in the end the command waits.
@@ -93,11 +33,10 @@ class OutputStream extends Readable {
   /** What callers of version 3.0.0 could see of its flow control; output never waits here now. */
   draining = false;
 
-  #reader = null;
-  #budget = new TurnBudget(() => this.#pull());
-  #wanted = false;
-  #pulling = false;
-  #armed = false;
+  #puller = new Puller((chunk) => this.push(chunk), () => {
+    this.#drained = true;
+    this.#finish();
+  });
   #drained = false;
   #settled = false;
   #error = null;
@@ -109,15 +48,12 @@ class OutputStream extends Readable {
 
   /** The bytes come from here. */
   attach(reader) {
-    this.#reader = reader;
-    if (this.destroyed) reader.close();
-    else this.#pull();
+    this.#puller.attach(reader);
   }
 
   /** There may be bytes, or the end. */
   signal() {
-    this.#armed = false;
-    this.#pull();
+    this.#puller.signal();
   }
 
   /**
@@ -130,10 +66,9 @@ class OutputStream extends Readable {
     if (this.#settled) return;
     this.#settled = true;
     this.#error = error;
-    if (this.#reader === null || this.#reader.isEnded()) this.#drained = true;
+    if (this.#puller.isEnded) this.#drained = true;
     this.#finish();
-    this.#armed = false;
-    this.#pull();
+    this.#puller.signal();
   }
 
   /** Whether somebody is about to read everything up to the end. */
@@ -177,34 +112,12 @@ class OutputStream extends Readable {
   }
 
   _read() {
-    this.#wanted = true;
-    this.#pull();
+    this.#puller.want();
   }
 
   _destroy(error, callback) {
-    this.#reader?.close();
+    this.#puller.close();
     callback(error);
-  }
-
-  #pull() {
-    if (!this.#wanted || this.#armed || this.#pulling || this.#drained) return;
-    if (this.#reader === null || this.destroyed) return;
-    this.#pulling = true;
-    while (this.#wanted && !this.#budget.isSpent()) {
-      const chunk = takeChunk(this.#reader);
-      if (chunk !== null) {
-        this.#budget.spend(chunk.length);
-        this.#wanted = this.push(chunk);
-      } else if (this.#reader.isEnded()) {
-        this.#drained = true;
-        break;
-      } else if (!this.#reader.arm()) {
-        this.#armed = true;
-        break;
-      }
-    }
-    this.#pulling = false;
-    if (this.#drained) this.#finish();
   }
 
   /** Ends the stream once everything was read and it is known how the session ended. */
@@ -212,7 +125,7 @@ class OutputStream extends Readable {
     if (this.#isDrained()) this.emit(DRAINED);
     if (!this.#drained || !this.#settled || this.destroyed) return;
     if (this.#error === null) {
-      if (!this.#pulling) this.push(null);
+      if (!this.#puller.isPulling) this.push(null);
     } else if (this.readableLength === 0) {
       // Without a listener the error would end the process; the client has told of it already.
       this.destroy(this.listenerCount('error') > 0 ? this.#error : undefined);
@@ -255,4 +168,4 @@ class InputStream extends Writable {
   }
 }
 
-module.exports = { InputStream, OutputStream, TurnBudget, pushRest, takeChunk };
+module.exports = { InputStream, OutputStream, pushRest };

@@ -90,6 +90,19 @@ async function until(what, condition, { ms = DEFAULT_MS, transcript } = {}) {
   }
 }
 
+/**
+ * Asks `count` until it has given the same for a while, which is returned: for what comes to rest
+ * without telling anybody.
+ */
+async function atRest(what, count, { still = 400, ...options } = {}) {
+  let seen = { count: await count(), since: Date.now() };
+  return until(`rest of ${what}`, async () => {
+    const now = await count();
+    if (now !== seen.count) seen = { count: now, since: Date.now() };
+    return Date.now() - seen.since >= still && { count: now };
+  }, options).then((rest) => rest.count);
+}
+
 /** Asks `condition` again and again for `ms` milliseconds; fails as soon as it does not hold. */
 async function stays(what, condition, ms, { transcript } = {}) {
   const end = Date.now() + ms;
@@ -117,4 +130,4 @@ async function timed(work) {
   return { result, ms: Number(process.hrtime.bigint() - start) / 1e6 };
 }
 
-module.exports = { Transcript, within, until, stays, stall, event, timed };
+module.exports = { Transcript, within, until, atRest, stays, stall, event, timed };

@@ -5,6 +5,7 @@ const path = require('node:path');
 const { Readable } = require('node:stream');
 const zlib = require('node:zlib');
 
+const { entryOf, toSlashes } = require('./files');
 const { IgnorePatterns } = require('./ignore');
 const { packTar } = require('./tar');
 
@@ -36,26 +37,16 @@ async function* collect(context, src, dockerfile) {
     const file = path.join(context, name);
     const stats = await fs.promises.lstat(file);
     const ignored = name !== '.' && !always.has(name) && patterns.ignores(name);
-    if (stats.isDirectory()) {
-      if (!ignored && name !== '.') yield { ...entryOf(stats), name: `${name}/`, type: 'directory' };
-      // What a folder holds is left out with it, but for exceptions and what is always sent.
-      const within = (file) => file.startsWith(`${name}/`);
-      if (ignored && !patterns.hasExceptions && ![...always].some(within)) return;
-      const names = await fs.promises.readdir(file);
-      for (const child of names.sort()) yield* walk(name === '.' ? child : `${name}/${child}`);
-    } else if (!ignored && stats.isSymbolicLink()) {
-      yield { ...entryOf(stats), name, type: 'symlink', target: toSlashes(await fs.promises.readlink(file)) };
-    } else if (!ignored && stats.isFile()) {
-      const content = () => fs.createReadStream(file);
-      yield { ...entryOf(stats), name, type: 'file', size: stats.size, content };
-    }
+    const entry = ignored || name === '.' ? undefined : await entryOf(file, name, stats);
+    if (entry) yield entry;
+    if (!stats.isDirectory()) return;
+    // What a folder holds is left out with it, but for exceptions and what is always sent.
+    const within = (one) => one.startsWith(`${name}/`);
+    if (ignored && !patterns.hasExceptions && ![...always].some(within)) return;
+    const names = await fs.promises.readdir(file);
+    for (const child of names.sort()) yield* walk(name === '.' ? child : `${name}/${child}`);
   }
 }
-
-/** Owners mean nothing elsewhere: all is the superuser's, as with the engine's own tools. */
-const entryOf = ({ mode, mtime }) => ({ mode, mtime });
-
-const toSlashes = (name) => (path.sep === '\\' ? name.replaceAll('\\', '/') : name);
 
 async function readPatterns(context) {
   try {

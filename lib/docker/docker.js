@@ -26,13 +26,13 @@ const { Container, Image, Volume, Network, Service, Task, Node, Secret, Config, 
 
 /** Entities of what was created, by the id or the name that the engine, or the caller, gave it. */
 const created = {
-  createContainer: ({ modem }, { Id }) => new Container(modem, Id),
+  createContainer: ({ modem }, { Id }) => extras.markMade(new Container(modem, Id)),
   createSecret: ({ modem }, { ID }) => new Secret(modem, ID),
   createConfig: ({ modem }, { ID }) => new Config(modem, ID),
   createPlugin: ({ modem }, _, { options }) => new Plugin(modem, options.name),
-  createVolume: ({ modem }, { Name }) => new Volume(modem, Name),
+  createVolume: ({ modem }, { Name }) => extras.markMade(new Volume(modem, Name)),
   createService: ({ modem }, { ID, Id }) => new Service(modem, ID || Id),
-  createNetwork: ({ modem }, { Id }) => new Network(modem, Id),
+  createNetwork: ({ modem }, { Id }) => extras.markMade(new Network(modem, Id)),
 };
 
 /** What a build gets: `{ context, src }` becomes an archive, anything else is one. */
@@ -85,10 +85,12 @@ const methods = {
 
 define(Docker.prototype, methods);
 define(Container.prototype, extras.container);
+define(Volume.prototype, extras.volume);
+define(Network.prototype, extras.network);
 
 function define(prototype, members) {
-  for (const [name, value] of Object.entries(members)) {
-    Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false });
+  for (const name of Reflect.ownKeys(members)) {
+    Object.defineProperty(prototype, name, { value: members[name], writable: true, configurable: true, enumerable: false });
   }
 }
 
@@ -98,7 +100,7 @@ function pull(docker, name, args, tagOf) {
   const options = typeof first === 'function' ? {} : first;
   const { repository, tag } = parseRepositoryTag(name);
   const wanted = { ...options, fromImage: repository, ...tagOf(tag) };
-  const passed = auth ? [auth, wanted] : [wanted];
+  const passed = (auth ?? undefined) === undefined ? [wanted] : [auth, wanted];
   return callback ? docker.createImage(...passed, callback) : docker.createImage(...passed);
 }
 

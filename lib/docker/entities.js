@@ -2,6 +2,7 @@
 
 const endpoints = require('./endpoints');
 const { createMethod } = require('./method');
+const { checkReport } = require('./progress');
 
 /** What has an id, or a name, in the engine. */
 class Entity {
@@ -77,6 +78,8 @@ const SPECIAL = {
         options._query = { name, remote, ...options._query };
       },
     },
+    push: { convert: (_, report) => checkReport(report) },
+    upgrade: { convert: (_, report) => checkReport(report) },
   },
 };
 

@@ -4,8 +4,10 @@ const { setTimeout: sleep } = require('node:timers/promises');
 
 const { DockerError, aborted } = require('./errors');
 const { isAbortSignal } = require('./arguments');
+const { copyFrom, copyTo } = require('./copy');
 const { framesOf } = require('./demux');
 const { jsonLines, progressOf } = require('./progress');
+const { waitFor } = require('./wait');
 
 /** What neither the engine nor dockerode has: several calls as one, and streams to iterate over. */
 
@@ -46,6 +48,21 @@ const container = {
     return { stdout: Buffer.concat(output.stdout), stderr: Buffer.concat(output.stderr), exitCode };
   },
 
+  /** @see {@link import('./wait').waitFor} */
+  waitFor(condition, options) {
+    return waitFor(this, condition, options);
+  },
+
+  /** @see {@link import('./copy').copyTo} */
+  copyTo(source, place, options) {
+    return copyTo(this, source, place, options);
+  },
+
+  /** @see {@link import('./copy').copyFrom} */
+  copyFrom(source, place, options) {
+    return copyFrom(this, source, place, options);
+  },
+
   /** The output so far, or with `follow` as it comes, as `{ name: 'stdout' | 'stderr', bytes }`. */
   async* output(options) {
     const wanted = { stdout: true, stderr: true, follow: true, ...options };
@@ -71,6 +88,38 @@ const docker = {
   },
 };
 
+/** What was made by a client in this process, and may be removed by the end of a block. */
+const made = new WeakSet();
+
+/** Marks what was created, for {@link removeMade}. */
+function markMade(entity) {
+  made.add(entity);
+  return entity;
+}
+
+/**
+ * A method that removes what was created, once; whatever else has the same class is left alone. What
+ * is gone already is fine.
+ *
+ * @param {object} options Of `remove`.
+ */
+const removeMade = (options) => async function dispose() {
+  if (!made.delete(this)) return;
+  try {
+    await this.remove(options);
+  } catch (error) {
+    if (error.statusCode !== 404) throw error;
+  }
+};
+
+const DISPOSE = Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose');
+
+container[DISPOSE] = removeMade({ force: true, v: true });
+
+/** Methods of a volume, and of a network. */
+const volume = { [DISPOSE]: removeMade({ force: true }) };
+const network = { [DISPOSE]: removeMade({}) };
+
 const tooMuch = (limit) => new DockerError('DEW_ENGINE_OUTPUT_LIMIT', `the command printed more than ${limit} bytes`);
 
 /** The exit code, as soon as there is one: output may end before the command does. */
@@ -83,4 +132,4 @@ async function exitCodeOf(exec, signal) {
   }
 }
 
-module.exports = { container, docker };
+module.exports = { container, docker, markMade, network, volume };

@@ -213,6 +213,8 @@ declare namespace Docker {
     timeout?: number;
     /** ms that connecting may take, TLS included; default 10000. */
     connectionTimeout?: number;
+    /** `false`: never looks for the credentials that the docker CLI has. */
+    credentials?: boolean;
     /** What makes the promises; default `Promise`. */
     Promise?: PromiseConstructorLike | typeof Promise;
     /** Another client's connections. */
@@ -230,6 +232,7 @@ declare namespace Docker {
     headers: { [name: string]: string };
     timeout: number | undefined;
     connectionTimeout: number | undefined;
+    credentials: boolean | undefined;
     Promise: any;
     /** Makes any request. */
     dial(options: DialOptions, callback: (error: Error | null, result: any) => void): void;
@@ -258,7 +261,7 @@ declare namespace Docker {
     options?: { _query?: object; _body?: any; [name: string]: any };
     /** Which statuses are fine (`true`), and words for the others. Any 2xx is fine unless it has words. */
     statusCodes?: { [status: number]: string | boolean };
-    authconfig?: AuthConfig;
+    authconfig?: AuthConfig | false;
     registryconfig?: RegistryConfig | { base64: string };
     file?: File;
     hijack?: boolean;
@@ -296,7 +299,8 @@ declare namespace Docker {
   }
 
   interface WithAuth {
-    authconfig?: AuthConfig;
+    /** Credentials for the registry; default those that the docker CLI has, `false` for none. */
+    authconfig?: AuthConfig | false;
   }
 
   class Container {
@@ -334,6 +338,19 @@ declare namespace Docker {
     stats: Stats;
     /** Runs a command in the container, to its end. An exit code other than 0 is not an error. */
     run(command: string[], options?: RunOptions): Promise<RunResult>;
+    /** Resolves when a line of its output has matched. */
+    waitFor(condition: { log: RegExp | string }, options?: WaitOptions): Promise<RegExpExecArray>;
+    /** Resolves when it is healthy, or when somebody in it listens on a port. */
+    waitFor(condition: { healthy: true } | { port: number }, options?: WaitOptions): Promise<unknown>;
+    /**
+     * Copies a file or folder of this machine, bytes or a stream to `path`, which is what the copy is
+     * called, or with a slash at its end, the folder that it goes to.
+     */
+    copyTo(source: File, path: string, options?: CopyToOptions): Promise<void>;
+    /** Copies a file or folder of the container to `place` on this machine, and nowhere else. */
+    copyFrom(path: string, place: string, options?: { signal?: AbortSignal; abortSignal?: AbortSignal }): Promise<CopyResult>;
+    /** Removes it if it came from `createContainer`. */
+    [Symbol.asyncDispose](): Promise<void>;
     /** What was printed and, unless `follow` is false, what will be. */
     output(options?: Options<ContainerLogsOptions>): AsyncGenerator<{ name: 'stdout' | 'stderr'; bytes: Buffer }, void>;
     /** What `stats` tells, about once a second, as objects. */
@@ -357,6 +374,33 @@ declare namespace Docker {
     stdout: Buffer;
     stderr: Buffer;
     exitCode: number;
+  }
+
+  interface WaitOptions {
+    /** ms, 0 for none; default 60000. */
+    timeout?: number;
+    signal?: AbortSignal;
+    abortSignal?: AbortSignal;
+  }
+
+  interface CopyToOptions {
+    /** Who the copy belongs to; default 0, the superuser. */
+    uid?: number;
+    gid?: number;
+    /** Permissions of a file that is made of bytes or a stream; default `0o644`. */
+    mode?: number;
+    /** Bytes that a stream gives. */
+    size?: number;
+    signal?: AbortSignal;
+    abortSignal?: AbortSignal;
+  }
+
+  interface CopyResult {
+    entries: number;
+    /** Of the files' content. */
+    bytes: number;
+    /** Names in the archive of what is neither file, folder nor link. */
+    skipped: string[];
   }
 
   interface Logs {
@@ -401,6 +445,8 @@ declare namespace Docker {
     inspect: Call<{}, VolumeInspectInfo>;
     update: Call<models.VolumeUpdateQuery & models.VolumeUpdateBody, any>;
     remove: Call<VolumeRemoveOptions, any>;
+    /** Removes it if it came from `createVolume`. */
+    [Symbol.asyncDispose](): Promise<void>;
   }
 
   class Network {
@@ -411,6 +457,8 @@ declare namespace Docker {
     remove: Call<{}, any>;
     connect: Call<NetworkConnectOptions, any>;
     disconnect: Call<models.NetworkDisconnectBody, any>;
+    /** Removes it if it came from `createNetwork`. */
+    [Symbol.asyncDispose](): Promise<void>;
   }
 
   class Service {
@@ -469,11 +517,11 @@ declare namespace Docker {
     remote: string;
     inspect: Call<{}, PluginInspectInfo>;
     remove: Call<models.PluginDeleteQuery, any>;
-    privileges: Call<{}, Answer<models.PluginPrivilege>[]>;
-    pull: Call<{}, ResponseStream>;
+    privileges: Call<WithAuth, Answer<models.PluginPrivilege>[]>;
+    pull: Call<WithAuth, ResponseStream>;
     enable: Call<models.PluginEnableQuery, any>;
     disable: Call<models.PluginDisableQuery, any>;
-    push: Call<{}, any>;
+    push: Call<WithAuth, any>;
     configure: Call<string[] | {}, any>;
     upgrade: AuthCall<Partial<models.PluginUpgradeQuery>, any>;
   }

@@ -3,6 +3,7 @@
 const { StringDecoder } = require('node:string_decoder');
 
 const { DockerError } = require('./errors');
+const { parseJson } = require('./query');
 
 /**
  * Reads a report of progress, one JSON object on each line, to its end.
@@ -98,4 +99,18 @@ async function* progressOf(stream) {
   }
 }
 
-module.exports = { followProgress, jsonLines, progressOf };
+/**
+ * A report that came as a whole; throws when it says that the work failed.
+ *
+ * @template T
+ * @param {T} report Bytes of lines, or what one line says.
+ * @returns {T}
+ */
+function checkReport(report) {
+  const events = Buffer.isBuffer(report) ? report.toString().split('\n').map(parseJson) : [report];
+  const failed = events.find((event) => event?.error || event?.errorDetail);
+  if (failed) throw workFailed(failed);
+  return report;
+}
+
+module.exports = { checkReport, followProgress, jsonLines, progressOf };

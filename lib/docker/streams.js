@@ -2,81 +2,56 @@
 
 const { Duplex, Readable } = require('node:stream');
 
-const { TurnBudget, pushRest, takeChunk } = require('../streams');
+const { Puller } = require('../pull');
+const { pushRest } = require('../streams');
 const { DockerError } = require('./errors');
 
 // What a stream holds ready before its reader asks again.
 const READ_AHEAD = 64 * 1024;
 
-/** Pulls what comes out of the addon, as fast as a stream is read. */
-class Puller {
-  #reader;
-  #push;
-  #finish;
-  #budget = new TurnBudget(() => this.#pull());
-  #wanted = false;
-  #armed = false;
-  #pulling = false;
+/** A stream's end: what comes is pulled out of the addon as fast as it is read, to one outcome. */
+class Incoming {
+  #stream;
+  #puller;
+  #drained = false;
   #outcome = null;
 
   /**
-   * @param {import('../../native').DialReader} reader
-   * @param {(chunk: Buffer) => boolean} push Answers whether more is wanted.
-   * @param {(error: Error | null) => void} finish Called once, after the last chunk.
+   * @param {Readable} stream
+   * @param {import('../../native').ByteReader} reader
    */
-  constructor(reader, push, finish) {
-    this.#reader = reader;
-    this.#push = push;
-    this.#finish = finish;
+  constructor(stream, reader) {
+    this.#stream = stream;
+    this.#puller = new Puller((chunk) => stream.push(chunk), () => {
+      this.#drained = true;
+      this.#finish();
+    });
+    this.#puller.attach(reader);
   }
 
   want() {
-    this.#wanted = true;
-    this.#pull();
+    this.#puller.want();
   }
 
-  /** There may be bytes, or the end. */
   signal() {
-    this.#armed = false;
-    this.#pull();
+    this.#puller.signal();
   }
 
   /** Says what kind of end it will be. */
   settle(error) {
-    this.#outcome = { error };
-    this.#armed = false;
-    this.#pull();
+    this.#outcome ??= { error };
+    this.#puller.signal();
+    this.#finish();
   }
 
   close() {
-    this.#finish = null;
-    this.#reader.close();
+    this.#puller.close();
   }
 
-  #pull() {
-    if (!this.#wanted || this.#armed || this.#pulling || this.#finish === null) return;
-    this.#pulling = true;
-    while (this.#wanted && this.#finish !== null && !this.#budget.isSpent()) {
-      const chunk = takeChunk(this.#reader);
-      if (chunk !== null) {
-        this.#budget.spend(chunk.length);
-        this.#wanted = this.#push(chunk);
-      } else if (this.#reader.isEnded()) {
-        this.#end();
-        break;
-      } else if (!this.#reader.arm()) {
-        this.#armed = true;
-        break;
-      }
-    }
-    this.#pulling = false;
-  }
-
-  #end() {
-    if (this.#outcome === null || this.#finish === null) return;
-    const finish = this.#finish;
-    this.#finish = null;
-    finish(this.#outcome.error);
+  #finish() {
+    if (!this.#drained || this.#outcome === null || this.#stream.destroyed) return;
+    if (this.#outcome.error) this.#stream.destroy(this.#outcome.error);
+    else this.#stream.push(null);
   }
 }
 
@@ -101,38 +76,35 @@ function describe(stream, { status, reason, headers }) {
 
 /** The body of an answer. What nobody reads stays with the engine. */
 class ResponseStream extends Readable {
-  #puller;
+  #incoming;
   #abort;
 
   /**
    * @param {object} answer
-   * @param {import('../../native').DialReader} reader
+   * @param {import('../../native').ByteReader} reader
    * @param {() => void} abort
    */
   constructor(answer, reader, abort) {
     super({ highWaterMark: READ_AHEAD });
     describe(this, answer);
     this.#abort = abort;
-    this.#puller = new Puller(reader, (chunk) => this.push(chunk), (error) => {
-      if (error) this.destroy(error);
-      else this.push(null);
-    });
+    this.#incoming = new Incoming(this, reader);
   }
 
   signalOutput() {
-    this.#puller.signal();
+    this.#incoming.signal();
   }
 
   settle(error) {
-    this.#puller.settle(error);
+    this.#incoming.settle(error);
   }
 
   _read() {
-    this.#puller.want();
+    this.#incoming.want();
   }
 
   _destroy(error, callback) {
-    this.#puller.close();
+    this.#incoming.close();
     this.#abort();
     callback(error);
   }
@@ -143,14 +115,14 @@ class ResponseStream extends Readable {
  * the upgrade was lost on the way, writing fails.
  */
 class HijackedStream extends Duplex {
-  #puller;
+  #incoming;
   #writer;
   #abort;
   #pending = null;
 
   /**
    * @param {object} answer
-   * @param {{ reader: import('../../native').DialReader, writer: import('../../native').ByteWriter | null }} ends
+   * @param {{ reader: import('../../native').ByteReader, writer: import('../../native').ByteWriter | null }} ends
    * @param {() => void} abort
    */
   constructor(answer, { reader, writer }, abort) {
@@ -158,14 +130,11 @@ class HijackedStream extends Duplex {
     describe(this, answer);
     this.#writer = writer;
     this.#abort = abort;
-    this.#puller = new Puller(reader, (chunk) => this.push(chunk), (error) => {
-      if (error) this.destroy(error);
-      else this.push(null);
-    });
+    this.#incoming = new Incoming(this, reader);
   }
 
   signalOutput() {
-    this.#puller.signal();
+    this.#incoming.signal();
   }
 
   signalInput() {
@@ -173,7 +142,7 @@ class HijackedStream extends Duplex {
   }
 
   settle(error) {
-    this.#puller.settle(error);
+    this.#incoming.settle(error);
     // Nobody takes input any more: the addon drops what is left of it.
     if (this.#pending !== null) this.#send();
   }
@@ -186,7 +155,7 @@ class HijackedStream extends Duplex {
   }
 
   _read() {
-    this.#puller.want();
+    this.#incoming.want();
   }
 
   _write(chunk, _encoding, callback) {
@@ -204,7 +173,7 @@ class HijackedStream extends Duplex {
   }
 
   _destroy(error, callback) {
-    this.#puller.close();
+    this.#incoming.close();
     this.#abort();
     callback(error);
   }

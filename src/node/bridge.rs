@@ -76,7 +76,7 @@ impl NativeBridge {
     /// Gives bytes for the socket.
     #[napi]
     pub fn output(&self) -> ByteReader {
-        ByteReader::new(&self.ends.output, self.channel.signal(OUTPUT))
+        ByteReader::new(Arc::clone(&self.ends.output) as _, self.channel.signal(OUTPUT))
     }
 
     /// Says that the socket is gone; `broken` if that was not in order, which is an error for

@@ -215,13 +215,13 @@ impl NativeClient {
     /// The command's standard output; nothing before `open`.
     #[napi]
     pub fn stdout(&self) -> Option<ByteReader> {
-        Some(ByteReader::new(self.client()?.stdout(), self.signal(STDOUT)))
+        Some(ByteReader::new(Arc::clone(self.client()?.stdout()) as _, self.signal(STDOUT)))
     }
 
     /// The command's standard error; nothing before `open`.
     #[napi]
     pub fn stderr(&self) -> Option<ByteReader> {
-        Some(ByteReader::new(self.client()?.stderr(), self.signal(STDERR)))
+        Some(ByteReader::new(Arc::clone(self.client()?.stderr()) as _, self.signal(STDERR)))
     }
 
     /// The command's standard input; nothing before `open`. What is pushed whole must be a whole

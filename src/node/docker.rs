@@ -17,9 +17,9 @@ use tokio::task::AbortHandle;
 use super::{
     channel::{Channel, Listener},
     docker_answer::{NativeAnswer, NativeDialEvent, run},
-    docker_output::{DialReader, Output},
+    docker_output::Output,
     failure::{Code, NativeFailure},
-    pipes::ByteWriter,
+    pipes::{ByteReader, ByteSource, ByteWriter},
     runtime::runtime,
 };
 use crate::{
@@ -149,8 +149,8 @@ impl NativeDial {
 
     /// The answer's body, or what comes on a hijacked connection.
     #[napi]
-    pub fn output(&self) -> DialReader {
-        DialReader::new(&self.output, self.channel.signal(OUTPUT))
+    pub fn output(&self) -> ByteReader {
+        ByteReader::new(Arc::clone(&self.output) as _, self.channel.signal(OUTPUT))
     }
 
     /// The request's body, or what is sent on a hijacked connection.

@@ -5,10 +5,9 @@ use std::{
     task::Waker,
 };
 
-use napi::bindgen_prelude::BufferSlice;
-use napi_derive::napi;
 use tokio::sync::Notify;
 
+use super::pipes::ByteSource;
 use crate::{
     engine::{RequestError, SocketOutput},
     pipe::Pipe,
@@ -61,17 +60,10 @@ impl Output {
             signal.wake_by_ref();
         }
     }
+}
 
-    /// Nobody reads any more: the socket is let go of at once, not when this is garbage.
-    pub(super) fn close(&self) {
-        self.pipe.close();
-        let mut source = self.source();
-        if matches!(*source, Source::Socket(_)) {
-            *source = Source::Ended(None);
-        }
-    }
-
-    fn read(&self, room: &mut [u8]) -> usize {
+impl ByteSource for Output {
+    fn read_into(&self, room: &mut [u8]) -> usize {
         let mut source = self.source();
         let outcome = match &*source {
             Source::Pipe => return self.pipe.read_into(room),
@@ -88,7 +80,6 @@ impl Output {
         0
     }
 
-    /// Whether there is something already.
     fn arm(&self, signal: &Waker) -> bool {
         match &*self.source() {
             Source::Pipe => self.pipe.arm_reader(signal),
@@ -107,48 +98,13 @@ impl Output {
             Source::Socket(_) => false,
         }
     }
-}
 
-/// The end of an output that JavaScript reads, with the face of a `ByteReader`.
-#[napi]
-pub struct DialReader {
-    output: Arc<Output>,
-    signal: Waker,
-}
-
-impl DialReader {
-    pub(super) fn new(output: &Arc<Output>, signal: Waker) -> Self {
-        Self { output: Arc::clone(output), signal }
-    }
-}
-
-#[napi]
-impl DialReader {
-    /// Copies what waits into `slab`, from `offset` on; answers how many bytes that was, 0 if
-    /// there is nothing now.
-    #[napi]
-    pub fn read_into(&self, mut slab: BufferSlice, offset: u32) -> u32 {
-        let room = slab.get_mut(offset as usize..).unwrap_or_default();
-        // A slab is far smaller than 4 GiB.
-        u32::try_from(self.output.read(room)).unwrap_or(u32::MAX)
-    }
-
-    /// Asks for the signal when there is something to read, or the end. `true`: it is there
-    /// already, and the signal will not come.
-    #[napi]
-    pub fn arm(&self) -> bool {
-        self.output.arm(&self.signal)
-    }
-
-    /// Whether everything was read and nothing more will come.
-    #[napi]
-    pub fn is_ended(&self) -> bool {
-        self.output.is_ended()
-    }
-
-    /// Says that nobody will read any more; what comes is dropped.
-    #[napi]
-    pub fn close(&self) {
-        self.output.close();
+    /// The socket is let go of at once, not when this is garbage.
+    fn close(&self) {
+        self.pipe.close();
+        let mut source = self.source();
+        if matches!(*source, Source::Socket(_)) {
+            *source = Source::Ended(None);
+        }
     }
 }

@@ -8,16 +8,49 @@ use napi_derive::napi;
 
 use crate::pipe::Pipe;
 
-/// The end of a pipe that JavaScript reads.
+/// Where bytes for JavaScript come from.
+pub(super) trait ByteSource: Send + Sync {
+    /// Copies what waits into `room`; answers how many bytes that was.
+    fn read_into(&self, room: &mut [u8]) -> usize;
+
+    /// Whether there is something already, or the end; if not, `signal` is woken when there is.
+    fn arm(&self, signal: &Waker) -> bool;
+
+    /// Whether everything was read and nothing more will come.
+    fn is_ended(&self) -> bool;
+
+    /// Nobody will read any more.
+    fn close(&self);
+}
+
+impl ByteSource for Pipe {
+    fn read_into(&self, room: &mut [u8]) -> usize {
+        self.read_into(room)
+    }
+
+    fn arm(&self, signal: &Waker) -> bool {
+        self.arm_reader(signal)
+    }
+
+    fn is_ended(&self) -> bool {
+        self.is_ended()
+    }
+
+    fn close(&self) {
+        self.close();
+    }
+}
+
+/// The end that JavaScript reads.
 #[napi]
 pub struct ByteReader {
-    pipe: Arc<Pipe>,
+    source: Arc<dyn ByteSource>,
     signal: Waker,
 }
 
 impl ByteReader {
-    pub(super) fn new(pipe: &Arc<Pipe>, signal: Waker) -> Self {
-        Self { pipe: Arc::clone(pipe), signal }
+    pub(super) fn new(source: Arc<dyn ByteSource>, signal: Waker) -> Self {
+        Self { source, signal }
     }
 }
 
@@ -29,26 +62,26 @@ impl ByteReader {
     pub fn read_into(&self, mut slab: BufferSlice, offset: u32) -> u32 {
         let room = slab.get_mut(offset as usize..).unwrap_or_default();
         // A slab is far smaller than 4 GiB.
-        u32::try_from(self.pipe.read_into(room)).unwrap_or(u32::MAX)
+        u32::try_from(self.source.read_into(room)).unwrap_or(u32::MAX)
     }
 
     /// Asks for the signal when there is something to read, or the end. `true`: it is there
     /// already, and the signal will not come.
     #[napi]
     pub fn arm(&self) -> bool {
-        self.pipe.arm_reader(&self.signal)
+        self.source.arm(&self.signal)
     }
 
     /// Whether everything was read and nothing more will come.
     #[napi]
     pub fn is_ended(&self) -> bool {
-        self.pipe.is_ended()
+        self.source.is_ended()
     }
 
     /// Says that nobody will read any more; what comes is dropped.
     #[napi]
     pub fn close(&self) {
-        self.pipe.close();
+        self.source.close();
     }
 }
 

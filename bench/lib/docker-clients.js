@@ -1,0 +1,48 @@
+'use strict';
+// Clients of the engine's API, each a process of its own.
+
+const path = require('path');
+const { Child } = require('./child');
+const { peakKib, resetPeak, residentKib } = require('./processes');
+const { addonIsBuilt } = require('./programs');
+const { installed } = require('./servers');
+
+const CLIENTS = {
+  dockerode: { title: 'dockerode', unless: () => (installed('dockerode') ? null : 'dockerode is not installed') },
+  ours: { title: 'ours: `Docker`', unless: () => (addonIsBuilt() ? null : 'the addon is not built') },
+};
+
+/** Runs `fn(child)` with a fresh client of a kind. */
+async function withClient(kind, { engine, container }, options, fn) {
+  const child = new Child(path.join(__dirname, '../peers/docker-client.js'), { kind, socketPath: engine.host.replace('unix://', ''), container }, options);
+  try {
+    return await fn(child);
+  } finally {
+    await child.end();
+  }
+}
+
+/** Has a client move bytes: megabytes a second, processor seconds per gigabyte, growth of its memory in MiB. */
+async function move(child, name, args, bytes) {
+  const before = child.cpu();
+  const resident = residentKib(child.pid);
+  resetPeak(child.pid);
+  const result = await child.call(name, args);
+  if (result.bytes !== bytes) throw new Error(`${name}: ${result.bytes} bytes of ${bytes} came through`);
+  return {
+    rate: bytes / 1e6 / (result.ms / 1000),
+    cpu: (child.cpu() - before) / (bytes / 1e9),
+    growth: (peakKib(child.pid) - resident) / 1024,
+  };
+}
+
+/** `measure(kind)` for each kind in turn, `rounds` times: `{ kind: [result of each round] }`. */
+async function interleaved(kinds, rounds, measure) {
+  const results = Object.fromEntries(kinds.map((kind) => [kind, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const kind of kinds) results[kind].push(await measure(kind));
+  }
+  return results;
+}
+
+module.exports = { CLIENTS, withClient, move, interleaved };

@@ -1,0 +1,82 @@
+'use strict';
+// A client of the engine's API that is measured: dockerode or ours, in a process of its own.
+
+const { Writable } = require('stream');
+const { serveJobs } = require('../lib/child');
+
+const CLIENTS = {
+  dockerode: () => require('dockerode'),
+  ours: () => require('../..').Docker,
+};
+
+const { kind, socketPath, container } = JSON.parse(process.argv[2]);
+const Docker = CLIENTS[kind]();
+const docker = new Docker({ socketPath });
+
+/** Counts bytes and keeps none. */
+class Counter extends Writable {
+  bytes = 0;
+
+  constructor(tell) {
+    super();
+    this.tell = tell;
+  }
+
+  _write(chunk, _encoding, done) {
+    this.bytes += chunk.length;
+    this.tell(this.bytes);
+    done();
+  }
+}
+
+/** Splits an output as the clients' own users would; resolves to the bytes of its stdout. */
+async function demuxed(stream, tell) {
+  const [stdout, stderr] = [new Counter(tell), new Counter(() => {})];
+  docker.modem.demuxStream(stream, stdout, stderr);
+  await new Promise((resolve, reject) => {
+    stream.once('end', resolve);
+    stream.once('error', reject);
+  });
+  return stdout.bytes;
+}
+
+/** What `work` took: `{ ms, ...result }`. */
+async function timed(work) {
+  const began = process.hrtime.bigint();
+  const result = await work();
+  return { ms: Number(process.hrtime.bigint() - began) / 1e6, ...result };
+}
+
+serveJobs({
+  /** `count` calls, `width` of them at a time. */
+  calls: ({ count, width, name }) => timed(async () => {
+    const target = docker.getContainer(container);
+    const call = { inspect: () => target.inspect(), ping: () => docker.ping() }[name];
+    let left = count;
+    await Promise.all(Array.from({ length: width }, async () => {
+      while (left > 0) {
+        left -= 1;
+        await call();
+      }
+    }));
+    return {};
+  }),
+
+  exec: ({ command }, report) => timed(async () => {
+    const exec = await docker.getContainer(container).exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
+    return { bytes: await demuxed(await exec.start({ hijack: true, stdin: false }), report) };
+  }),
+
+  /** A container whose output is all read by `attach`. */
+  attach: ({ id }, report) => timed(async () => {
+    const target = docker.getContainer(id);
+    const stream = await target.attach({ stream: true, stdout: true, stderr: true });
+    await target.start();
+    return { bytes: await demuxed(stream, report) };
+  }),
+
+  logs: ({ id }, report) => timed(async () => {
+    const stream = await docker.getContainer(id).logs({ follow: true, stdout: true, stderr: true });
+    return { bytes: await demuxed(stream, report) };
+  }),
+});

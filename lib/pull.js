@@ -1,0 +1,144 @@
+'use strict';
+
+// Bytes are copied out of the addon into slabs, and slices of a slab are what consumers get: one
+// copy, no allocation for each chunk. All streams share the current slab.
+const SLAB_SIZE = 256 * 1024;
+// With less room than this left a new slab is better than a run of small chunks.
+const SLAB_REST = 16 * 1024;
+// The most that one stream hands on before other events get their turn.
+const TURN_BUDGET = 1024 * 1024;
+
+let slab = null;
+let used = 0;
+
+/**
+ * The next bytes that wait, or `null` if there are none now.
+ *
+ * @param {import('../native').ByteReader} reader
+ * @returns {Buffer | null}
+ */
+function takeChunk(reader) {
+  if (slab === null || SLAB_SIZE - used < SLAB_REST) {
+    slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
+    used = 0;
+  }
+  const count = reader.readInto(slab, used);
+  if (count === 0) return null;
+  const chunk = slab.subarray(used, used + count);
+  used += count;
+  return chunk;
+}
+
+/** How much may still be handed on in this turn of the event loop. */
+class TurnBudget {
+  #left = TURN_BUDGET;
+  #resets = false;
+  #go;
+  #goes = false;
+
+  /** @param {() => void} go Called in a later turn if the budget ran out. */
+  constructor(go) {
+    this.#go = go;
+  }
+
+  spend(bytes) {
+    this.#left -= bytes;
+    if (this.#resets) return;
+    this.#resets = true;
+    setImmediate(() => {
+      this.#resets = false;
+      this.#left = TURN_BUDGET;
+      if (!this.#goes) return;
+      this.#goes = false;
+      this.#go();
+    });
+  }
+
+  /** Whether nothing may be handed on now; `go` is called when that changes. */
+  isSpent() {
+    if (this.#left > 0) return false;
+    this.#goes = true;
+    return true;
+  }
+}
+
+/** Pulls what comes out of the addon, as fast as it is wanted. */
+class Puller {
+  #reader = null;
+  #push;
+  #ended;
+  #budget = new TurnBudget(() => this.#pull());
+  #wanted = false;
+  #armed = false;
+  #pulling = false;
+  #done = false;
+
+  /**
+   * @param {(chunk: Buffer) => boolean} push Answers whether more is wanted.
+   * @param {() => void} ended Called once, after the last chunk.
+   */
+  constructor(push, ended) {
+    this.#push = push;
+    this.#ended = ended;
+  }
+
+  /** The bytes come from here. */
+  attach(reader) {
+    this.#reader = reader;
+    if (this.#done) reader.close();
+    else this.#pull();
+  }
+
+  /** More is wanted. */
+  want() {
+    this.#wanted = true;
+    this.#pull();
+  }
+
+  /** There may be bytes, or the end. */
+  signal() {
+    this.#armed = false;
+    this.#pull();
+  }
+
+  /** Nothing more is wanted, ever. */
+  close() {
+    this.#done = true;
+    this.#reader?.close();
+  }
+
+  /** Whether a chunk is just being pushed. */
+  get isPulling() {
+    return this.#pulling;
+  }
+
+  /** Whether nothing will come any more, or ever has. */
+  get isEnded() {
+    return this.#reader === null || this.#reader.isEnded();
+  }
+
+  #pull() {
+    if (!this.#wanted || this.#armed || this.#pulling || this.#done || this.#reader === null) return;
+    this.#pulling = true;
+    let ended = false;
+    while (this.#wanted && !this.#done && !this.#budget.isSpent()) {
+      const chunk = takeChunk(this.#reader);
+      if (chunk !== null) {
+        this.#budget.spend(chunk.length);
+        this.#wanted = this.#push(chunk);
+      } else if (this.#reader.isEnded()) {
+        ended = true;
+        break;
+      } else if (!this.#reader.arm()) {
+        this.#armed = true;
+        break;
+      }
+    }
+    this.#pulling = false;
+    if (!ended) return;
+    this.#done = true;
+    this.#ended();
+  }
+}
+
+module.exports = { Puller, TurnBudget, takeChunk };
