@@ -86,6 +86,8 @@ async function missingPackages({ test }) {
     missing.push(['chromium', 'the test of the page needs Chromium: install it, or name its program in CHROMIUM']);
   }
   if (test && !tools.find('podman')) missing.push(['podman', 'the tests on podman need it: install podman']);
+  if (test && !tools.find('sshd')) missing.push(['openssh-server', 'the tests of engines behind ssh need an sshd: install OpenSSH']);
+  if (test && !tools.find('ssh')) missing.push(['openssh-client', 'the tests of engines behind ssh need it: install OpenSSH']);
   if (test && !tools.find('ps')) missing.push(['procps', 'the engine lists processes with `ps`: install it']);
   if (test && !tools.find('runc')) missing.push(['runc', 'the tests on podman need runc: install it']);
   return missing;

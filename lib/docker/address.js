@@ -53,7 +53,8 @@ function parseHost(text) {
   }
   // Only of http and https does URL know the usual port, and drops it.
   const port = url.port || (url.protocol === 'http:' ? '80' : url.protocol === 'https:' ? '443' : undefined);
-  return { host: url.hostname, port, scheme: url.protocol.slice(0, -1) };
+  // A named pipe has a path only.
+  return { host: url.hostname || url.pathname, port, scheme: url.protocol.slice(0, -1) };
 }
 
 /** What `ssh://[user@]host[:port][/path]` means. Which characters may be in it is the addon's to say. */

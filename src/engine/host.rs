@@ -8,7 +8,7 @@ use super::error::EngineError;
 use super::ssh::{SshHost, SshOptions};
 
 /// Where engines listen unless told otherwise.
-const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+pub(super) const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 /// The port of an engine that listens on plain TCP.
 const DEFAULT_PORT: u16 = 2375;
 

@@ -7,8 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where engines listen unless told otherwise.
-const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+use crate::engine::host::DEFAULT_SOCKET;
 
 /// An engine whose unix socket is reached through an ssh server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn s12_a_key_is_never_printed() {
+    fn a_key_is_never_printed() {
         let key = PrivateKey::new(b"-----BEGIN secret".to_vec());
         let options = SshOptions { private_key: Some(key), ..SshOptions::default() };
         let host = SshHost::parse("engine").unwrap().with(options);

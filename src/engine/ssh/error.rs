@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 /// The most that is kept of what `ssh` says: its end, where the reason is.
+#[cfg(unix)]
 pub(super) const MAX_SAID: usize = 2048;
 
 /// Why there is no connection through ssh.
@@ -181,7 +182,7 @@ impl fmt::Display for Said {
 
 impl std::error::Error for Said {}
 
-/// Without anything that a terminal would obey (S24).
+/// Without anything that a terminal would obey.
 #[cfg(unix)]
 fn readable(said: &str) -> String {
     let lines = said.lines().map(|line| line.trim_end().replace(|c: char| c.is_control(), "?"));
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn s24_control_characters_of_ssh_are_not_passed_on() {
+    fn control_characters_of_ssh_are_not_passed_on() {
         let host = SshHost::parse("engine").unwrap();
         let error = SshError::new(SshFailure::Failed, &host, "one\x1b[2J\r\ntwo\u{9b}\n");
         let said = std::error::Error::source(&error).unwrap().to_string();

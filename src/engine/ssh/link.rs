@@ -26,8 +26,6 @@ use super::{SshHost, stdio};
 
 /// How often is looked whether `ssh` has connected.
 const READY_POLL: Duration = Duration::from_millis(10);
-/// The thread of a link that is used sleeps for so long at the most.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// How long `ssh` may take to end before it is killed.
 const END_GRACE: Duration = Duration::from_secs(2);
 
@@ -266,7 +264,7 @@ impl Link {
             if left.is_zero() {
                 break;
             }
-            inner = self.wait(inner, left.min(LONGEST_WAIT));
+            inner = self.wait(inner, left);
         }
         self.begin_end(&mut inner);
     }

@@ -22,6 +22,8 @@ use crate::engine::connect::Demand;
 /// Waits between attempts to open a session that the server refuses: first, and longest.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LONGEST_RETRY: Duration = Duration::from_secs(1);
+/// How long a session that has closed its output may take to end.
+const EXIT_WAIT: Duration = Duration::from_secs(1);
 /// What a user's shell may print before our own command does.
 const MAX_PROLOGUE: usize = 64 * 1024;
 
@@ -122,7 +124,7 @@ async fn attempt(command: Command, on_exit: impl FnOnce() + Send + 'static) -> i
 
 /// The last words of a session that has closed its output.
 fn words(session: &Process) -> String {
-    session.wait_until(Instant::now() + LONGEST_RETRY);
+    session.wait_until(Instant::now() + EXIT_WAIT);
     session.said()
 }
 
