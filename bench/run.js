@@ -10,7 +10,7 @@
 //   --full    more of what takes long: the slow peer of `bounded` reads 500 MiB, which takes four
 //             minutes a peer, and `busyReal` is measured
 //   --only    some suites:
-//             on a real engine   output, input, echo, start, idle, bounded, soak, busyReal
+//             on a real engine   output, input, echo, start, idle, bounded, soak, ssh, busyReal
 //             on the fake one    ceiling, scale, loop, busy, slow, rate, startFake
 //             on none            small, require, size
 //   --json    every single figure, for other programs
@@ -46,7 +46,7 @@ const ON = {
 };
 
 const SUITES = {
-  output: 'real', input: 'real', echo: 'real', start: 'real', idle: 'real', bounded: 'real', soak: 'real', busyReal: 'real',
+  output: 'real', input: 'real', echo: 'real', start: 'real', idle: 'real', bounded: 'real', soak: 'real', ssh: 'real', busyReal: 'real',
   ceiling: 'fakePinned', scale: 'fakePinned', loop: 'fakePinned', busy: 'fake', slow: 'fake', rate: 'fake', startFake: 'fake',
   small: 'nothing', require: 'nothing', size: 'nothing',
 };

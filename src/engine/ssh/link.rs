@@ -138,7 +138,7 @@ impl Link {
         });
         let ours = Arc::clone(&link);
         if let Err(error) = thread("ssh-link", move || ours.run(delay, settled)) {
-            link.state.send_replace(State::Over(Some(link.failed(&error.to_string()))));
+            link.over(Some(link.failed(&error.to_string())));
         }
         link
     }
@@ -153,6 +153,11 @@ impl Link {
 
     pub(super) fn is_over(&self) -> bool {
         matches!(*self.state.borrow(), State::Over(_))
+    }
+
+    /// Whether its `ssh` has ended, which the link may not have noticed yet.
+    pub(super) fn is_lost(&self) -> bool {
+        self.inner().master.as_ref().is_some_and(|master| master.exited().is_some())
     }
 
     /// Keeps the link up as long as what it gives is there; `None` if the link is ending.
@@ -213,8 +218,19 @@ impl Link {
         });
     }
 
+    /// Nothing is left; whoever still waits for the link gets `why`, or looks for another one.
+    fn over(&self, why: Option<SshError>) {
+        self.state.send_replace(State::Over(why));
+        self.inner().gone = true;
+        self.changed.notify_all();
+    }
+
     fn run(self: Arc<Self>, delay: Duration, settled: impl FnOnce(bool)) {
         self.rest(delay);
+        if self.inner().closing {
+            self.over(None);
+            return;
+        }
         let started = self.connect();
         settled(started.is_ok());
         match started {
@@ -232,13 +248,10 @@ impl Link {
                 self.end(&master, guardian);
                 // What was connected through it keeps its own sockets.
                 drop(route);
+                self.over(None);
             }
-            Err(error) => {
-                self.state.send_replace(State::Over(Some(error)));
-            }
+            Err(error) => self.over(Some(error)),
         }
-        self.inner().gone = true;
-        self.changed.notify_all();
     }
 
     /// Waits for `delay`, or until the link is to end.

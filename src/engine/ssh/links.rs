@@ -48,7 +48,10 @@ pub(in crate::engine) async fn connect(
         if !route.forwards {
             match stdio::open(&link, &route, lease, demand).await? {
                 Some(opened) => return Ok(opened),
-                None => continue,
+                None => {
+                    link.close();
+                    continue;
+                }
             }
         }
         match connect_local(&route.folder.engine()).await {

@@ -79,7 +79,7 @@ pub(super) async fn open(
         // It goes to the session, whose end gives it back; between attempts it is with us.
         let permit = Arc::new(permit);
         let mut rest = FIRST_RETRY;
-        while !link.is_over() {
+        while !link.is_over() && !link.is_lost() {
             if demand.is_some_and(|demand| !demand.is_any()) {
                 return Err(error(SshFailure::Busy, "nobody waits for it any more"));
             }
@@ -87,10 +87,8 @@ pub(super) async fn open(
             let attempt = attempt(commands::dial(link.host(), &route.folder), move || drop(held));
             match attempt.await.map_err(|failed| error(SshFailure::Failed, &failed.to_string()))? {
                 Opened::Yes(socket, session) => return Ok(Some((socket, session))),
-                Opened::No(words) if !link.is_over() => {
-                    return Err(error(SshFailure::EngineSilent, &words));
-                }
-                Opened::No(_) => break,
+                Opened::No(_) if link.is_lost() => break,
+                Opened::No(words) => return Err(error(SshFailure::EngineSilent, &words)),
                 Opened::Refused => link.note_refusal(),
             }
             tokio::time::sleep(rest).await;
@@ -110,9 +108,10 @@ async fn attempt(command: Command, on_exit: impl FnOnce() + Send + 'static) -> i
     let mut socket = tokio::net::UnixStream::from_std(socket)?;
     let mut given_up = EndOnDrop(Some(session.clone()));
     let mut prologue = Vec::new();
-    while !prologue.ends_with(GREETING) && prologue.len() < MAX_PROLOGUE {
+    while !prologue.ends_with(GREETING) {
         // The engine says nothing before it is asked: nothing of its comes with the greeting.
-        if socket.read_buf(&mut prologue).await.unwrap_or(0) == 0 {
+        let count = socket.read_buf(&mut prologue).await.unwrap_or(0);
+        if count == 0 || prologue.len() > MAX_PROLOGUE {
             session.signal(rustix::process::Signal::TERM);
             let said = tokio::task::spawn_blocking(move || words(&session)).await?;
             return Ok(if is_refusal(&said) { Opened::Refused } else { Opened::No(said) });
