@@ -50,6 +50,17 @@ export type ErrorCode =
   | 'DEW_REQUEST_INVALID'
   | 'DEW_SERVER_CLOSED'
   | 'DEW_SERVER_ERROR'
+  | 'DEW_SSH_BUSY'
+  | 'DEW_SSH_DENIED'
+  | 'DEW_SSH_FAILED'
+  | 'DEW_SSH_FORWARDING_REFUSED'
+  | 'DEW_SSH_HOST_KEY_CHANGED'
+  | 'DEW_SSH_HOST_KEY_UNKNOWN'
+  | 'DEW_SSH_MISSING'
+  | 'DEW_SSH_SOCKET_DENIED'
+  | 'DEW_SSH_SOCKET_MISSING'
+  | 'DEW_SSH_TIMEOUT'
+  | 'DEW_SSH_UNREACHABLE'
   | 'DEW_TLS_FAILED'
   | 'DEW_WAIT_FAILED'
   | 'DEW_WAIT_TIMEOUT'
@@ -70,6 +81,30 @@ export interface ServerTextError extends DewError {
   readonly code: 'DEW_SERVER_ERROR';
 }
 
+/** How an engine behind ssh is connected to. The user's configuration of ssh holds besides. Times are in milliseconds. */
+export interface SshOptions {
+  /** A configuration file instead of the user's and the system's. */
+  configFile?: string;
+  /** Files of private keys to try first. */
+  identityFile?: string | readonly string[];
+  /** A private key itself, without a passphrase. */
+  privateKey?: string | Buffer;
+  /** The socket of the agent to ask. Default that of `SSH_AUTH_SOCK`. */
+  agent?: string;
+  /** From the start of ssh to the engine's first answer. Default 10,000. */
+  readyTimeout?: number;
+  /** Silence, in whole seconds, after which the server is asked whether it is alive; 0 for never. Default 5000. */
+  keepaliveInterval?: number;
+  /** How often it is asked in vain before the connection counts as lost. Default 3. */
+  keepaliveCountMax?: number;
+  /** How long the connection is kept when nobody uses it. Default 30,000. */
+  linger?: number;
+  /** Sessions at once, where the server forwards no sockets. Default 8. */
+  channelLimit?: number;
+  /** How long a call waits for one of them. Default 30,000. */
+  queueTimeout?: number;
+}
+
 // Server
 
 /** Options of every {@link DockerServer}. Times are in milliseconds, sizes in bytes. */
@@ -86,6 +121,8 @@ export interface DockerServerBaseOptions {
   dockerSocket?: string;
   /** The engine in the syntax of `DOCKER_HOST`; excludes `dockerSocket`. */
   dockerHost?: string;
+  /** How the engine is connected to, if it is behind ssh. */
+  sshOptions?: SshOptions;
   /** Sessions at once. More are told `Too many sessions active!`. Default 10. */
   maxSessions?: number;
   /** Words in front of each command. Default none. */

@@ -174,6 +174,9 @@ export declare class NativeServer {
  */
 export declare function cli(args: Array<string>): Promise<number>
 
+/** Ends the connections through ssh; for the end of the process. */
+export declare function endSsh(): void
+
 /** Where a server listens. */
 export interface NativeAddress {
   /** The IP address. */
@@ -261,8 +264,10 @@ export interface NativeDialEvent {
 
 /** Where an engine is and how it is connected to. */
 export interface NativeEngineOptions {
-  /** `unix:///path` or `tcp://name:port`. */
+  /** `unix:///path`, `tcp://name:port` or `ssh://user@name:port/path`. */
   host: string
+  /** How the connection is made, if it is through ssh. */
+  ssh?: NativeSshOptions
   /** Whether the connection is within TLS. */
   tls: boolean
   /** Certificates to trust, each PEM or DER; if none, those that browsers trust. */
@@ -337,6 +342,8 @@ export interface NativeServerOptions {
   container: string
   /** The engine in the syntax of `DOCKER_HOST`; that variable itself if this is not given. */
   engine?: string
+  /** How the connection to it is made, if it is through ssh. */
+  ssh?: NativeSshOptions
   /** For one call to the engine, in ms. */
   engineTimeout: number
   /** Sessions at once. */
@@ -377,4 +384,28 @@ export interface NativeSession {
   tty: boolean
   /** The peer's address, if it is known. */
   remoteAddress?: string
+}
+
+/** Complete and checked for type; times are in ms. */
+export interface NativeSshOptions {
+  /** A configuration file instead of the user's and the system's. */
+  configFile?: string
+  /** Files of private keys. */
+  identityFiles: Array<string>
+  /** A private key itself. */
+  privateKey?: Buffer
+  /** The socket of the agent. */
+  agent?: string
+  /** From the start of ssh to the engine's first answer. */
+  connectTimeout: number
+  /** How long a connection is kept when nobody uses it. */
+  linger: number
+  /** Silence after which the server is asked whether it is alive; 0 for never. */
+  serverAliveInterval: number
+  /** How often it is asked in vain. */
+  serverAliveCount: number
+  /** Sessions at once where the server forwards no sockets. */
+  channelLimit: number
+  /** How long a call waits for one. */
+  queueTimeout: number
 }

@@ -843,3 +843,4 @@ module.exports.NativeDial = nativeBinding.NativeDial
 module.exports.NativeRequests = nativeBinding.NativeRequests
 module.exports.NativeServer = nativeBinding.NativeServer
 module.exports.cli = nativeBinding.cli
+module.exports.endSsh = nativeBinding.endSsh

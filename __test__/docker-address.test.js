@@ -115,7 +115,7 @@ describe('the place of an engine', () => {
   });
 
   it('is refused at the first call when it is of a kind that is not served', async () => {
-    process.env.DOCKER_HOST = 'ssh://me@there';
+    process.env.DOCKER_HOST = 'npipe:////./pipe/docker_engine';
     await assert.rejects(new Docker().ping(), { code: 'DEW_HOST_UNSUPPORTED' });
   });
 

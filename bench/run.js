@@ -10,7 +10,7 @@
 //   --full    more of what takes long: the slow peer of `bounded` reads 500 MiB, which takes four
 //             minutes a peer, and `busyReal` is measured
 //   --only    some suites:
-//             on a real engine   output, input, echo, start, idle, bounded, soak, busyReal, dockerOutput
+//             on a real engine   output, input, echo, start, idle, bounded, soak, busyReal, dockerOutput, ssh
 //             on the fake one    ceiling, scale, loop, busy, slow, rate, startFake, dockerCalls
 //             on none            small, require, size
 //   --json    every single figure, for other programs
@@ -47,7 +47,7 @@ const ON = {
 
 const SUITES = {
   output: 'real', input: 'real', echo: 'real', start: 'real', idle: 'real', bounded: 'real', soak: 'real', busyReal: 'real',
-  dockerOutput: 'real', dockerCalls: 'fakePinned',
+  dockerOutput: 'real', ssh: 'real', dockerCalls: 'fakePinned',
   ceiling: 'fakePinned', scale: 'fakePinned', loop: 'fakePinned', busy: 'fake', slow: 'fake', rate: 'fake', startFake: 'fake',
   small: 'nothing', require: 'nothing', size: 'nothing',
 };

@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const { badOption } = require('./errors');
+const { isSsh, nativeSshOptions } = require('./ssh');
 
 const DEFAULT_SOCKET = '/var/run/docker.sock';
 
@@ -129,10 +130,12 @@ function checkEngine(options) {
 function nativeServerOptions(options) {
   const list = Array.isArray(options.origins);
   const socket = options.dockerSocket;
+  const host = options.dockerHost ?? (socket === undefined ? process.env.DOCKER_HOST : undefined);
   return {
     path: options.path,
     container: options.containerId,
     engine: options.dockerHost ?? (socket === undefined ? undefined : absoluteSocket(socket)),
+    ssh: isSsh(host) ? nativeSshOptions(options.sshOptions) : undefined,
     engineTimeout: options.engineTimeout,
     maxSessions: options.maxSessions,
     wrapperCommand: options.wrapperCommand,

@@ -11,10 +11,10 @@ const { Transcript, until, within } = require('./deadline');
 
 /** A child process with what it printed. */
 class Program {
-  constructor(command, args, { input, cwd } = {}) {
+  constructor(command, args, { input, cwd, env } = {}) {
     this.transcript = new Transcript([path.basename(command), ...args].join(' '));
     this.output = '';
-    this.child = spawn(command, args, { cwd, stdio: 'pipe' });
+    this.child = spawn(command, args, { cwd, env, stdio: 'pipe' });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
         this.output += text;

@@ -3,6 +3,8 @@
 import { Docker, DockerError, errorCodes } from 'docker-exec-websocket';
 import DockerByPath = require('docker-exec-websocket/docker');
 
+new Docker('ssh://me@far');
+new Docker({ protocol: 'ssh', host: 'far', username: 'me', port: 22, sshOptions: { agent: '/a', channelLimit: 4, host: 'other' } });
 const docker: DockerByPath = new Docker({ socketPath: async () => '/var/run/docker.sock', connectionTimeout: 100 });
 
 async function use(): Promise<void> {

@@ -14,6 +14,9 @@ const attached = new DockerExecServer({
   origins: ['https://example.org'],
 });
 new DockerServer({ server: createTlsServer(), port: 80, path: '/a', containerId: 'web' });
+new DockerServer({ port: 0, path: '/a', containerId: 'web', dockerHost: 'ssh://me@far', sshOptions: { linger: 1, identityFile: ['/a', '/b'] } });
+// @ts-expect-error A password cannot be given.
+new DockerServer({ port: 0, path: '/a', containerId: 'web', dockerHost: 'ssh://me@far', sshOptions: { password: 'a' } });
 const options: DockerServerOptions = { port: 1, path: '/a', containerId: 'b', origins: 'same' };
 new DockerServer(options);
 

@@ -7,6 +7,7 @@ const path = require('node:path');
 
 const { badOption } = require('../errors');
 const { configFile, configFolder, readIfThere } = require('./config');
+const { isSsh } = require('../ssh');
 
 const DEFAULT_SOCKET = '/var/run/docker.sock';
 /** The port of an engine within TLS, by convention. */
@@ -33,6 +34,7 @@ function certificatesIn(folder) {
 function parseHost(text) {
   if (text.startsWith('unix://')) return { socketPath: text.slice('unix://'.length) || findDefaultSocket };
   if (text.startsWith('/')) return { socketPath: text };
+  if (isSsh(text)) return parseSsh(text);
   const withScheme = text.includes('//') ? text : `tcp://${text}`;
   let url;
   try {
@@ -42,8 +44,35 @@ function parseHost(text) {
   }
   // Only of http and https does URL know the usual port, and drops it.
   const port = url.port || (url.protocol === 'http:' ? '80' : url.protocol === 'https:' ? '443' : undefined);
-  return { host: url.hostname, port, scheme: url.protocol.slice(0, -1) };
+  // A named pipe has a path only.
+  return { host: url.hostname || url.pathname, port, scheme: url.protocol.slice(0, -1) };
 }
+
+/** What `ssh://[user@]host[:port][/path]` means. Which characters may be in it is the addon's to say. */
+function parseSsh(text) {
+  const parsed = /^ssh:\/\/(?:([^/]*)@)?(\[[^\]/]*\]|[^:/]+)(?::([^/]*))?(\/.*)?$/s.exec(text);
+  if (!parsed) throw badOption(`"${text}" is no address of an engine; it should be something like ssh://user@host`);
+  const [, username, host, port, remoteSocket] = parsed;
+  return { host, port, username, remoteSocket, scheme: 'ssh' };
+}
+
+/** The options of an engine behind ssh, complete. */
+function sshEngine({ sshOptions = {}, ...options }) {
+  const parsed = parseSsh(isSsh(options.host) ? options.host : `ssh://${options.host}`);
+  const { host = parsed.host, port, username } = sshOptions;
+  return {
+    ...options,
+    protocol: 'ssh',
+    host,
+    port: port ?? options.port ?? parsed.port,
+    username: username ?? options.username ?? parsed.username,
+    remoteSocket: options.remoteSocket ?? parsed.remoteSocket,
+    sshOptions,
+  };
+}
+
+/** The options that name the engine at `text`, which is in the syntax of `DOCKER_HOST`. */
+const engineAt = (text) => secured(parseHost(text), {}, false);
 
 /** The engine of the docker CLI's current context, if it is another than the default. */
 function contextEngine() {
@@ -107,6 +136,7 @@ function modemOptions(given = {}) {
   }
   if (!ADDRESS.some((name) => options[name])) return { ...environment(), ...options };
   if (!options.host) return options;
+  if (options.protocol === 'ssh' || isSsh(options.host)) return sshEngine(options);
   const [, scheme, name] = /^(?:(\w+):\/\/)?(.*)$/.exec(String(options.host));
   const [authority, ...rest] = name.split('/');
   const parsed = /^(\[.*\]|[^:]*)(?::(\d+))?$/.exec(authority);
@@ -120,4 +150,4 @@ function modemOptions(given = {}) {
   };
 }
 
-module.exports = { environment, findDefaultSocket, modemOptions };
+module.exports = { engineAt, environment, findDefaultSocket, modemOptions };

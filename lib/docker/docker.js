@@ -1,5 +1,6 @@
 'use strict';
 
+const { engineAt } = require('./address');
 const { readableEvents } = require('./buildkit');
 const { contextArchive } = require('./context');
 const { DockerError } = require('./errors');
@@ -13,11 +14,12 @@ const { parseRepositoryTag } = require('./tag');
 /**
  * The API of one engine.
  *
- * @param {object} [options] Where it is; without it, what the environment says.
+ * @param {object | string} [options] Where it is, or its address as `DOCKER_HOST` has it; without it,
+ * what the environment says.
  */
 function Docker(options) {
   if (!new.target) return new Docker(options);
-  const { Promise: library, modem, ...rest } = options ?? {};
+  const { Promise: library, modem, ...rest } = typeof options === 'string' ? engineAt(options) : options ?? {};
   this.modem = modem ?? new Modem(rest);
   this.modem.Promise = library ?? Promise;
 }

@@ -3,14 +3,15 @@
 import { EventEmitter } from 'node:events';
 import { Duplex, Readable } from 'node:stream';
 
+import { SshOptions } from '../../index';
 import * as models from './models';
 
 type Answer<T> = models.Answer<T>;
 
 /** The API of one engine. */
 declare class Docker {
-  /** @param options Where the engine is; without them, what the environment says. */
-  constructor(options?: Docker.DockerOptions);
+  /** @param options Where the engine is, or its address as `DOCKER_HOST` has it; without them, what the environment says. */
+  constructor(options?: Docker.DockerOptions | string);
 
   readonly modem: Docker.Modem;
 
@@ -194,7 +195,11 @@ declare namespace Docker {
     host?: string;
     port?: number | string;
     /** Default `https` with `ca`, `cert` and `key`, else `http`. */
-    protocol?: 'https' | 'http';
+    protocol?: 'https' | 'http' | 'ssh';
+    /** The user at the ssh server. */
+    username?: string;
+    /** How the ssh server is connected to. */
+    sshOptions?: SshOptions & { host?: string; port?: number | string; username?: string };
     /** Who to trust, PEM or DER; default those that browsers trust. */
     ca?: Certificate | Certificate[];
     /** The client's certificate, with `key`. */

@@ -2,6 +2,7 @@
 
 const { NativeRequests } = require('../../native');
 const { badOption } = require('../errors');
+const { nativeSshOptions } = require('../ssh');
 const { modemOptions } = require('./address');
 const { isAbortSignal } = require('./arguments');
 const { demuxStream } = require('./demux');
@@ -44,6 +45,7 @@ function checkTimes(modem) {
 /** The connections to one engine, and what all requests to it have in common. */
 class Modem {
   #hostname;
+  #remoteSocket;
   #requests = null;
   #opening = null;
   #socketPath = null;
@@ -65,6 +67,9 @@ class Modem {
     this.headers = given.headers ?? {};
     this.credentials = given.credentials;
     this.protocol = given.protocol ?? protocolOf(given);
+    this.username = given.username;
+    this.sshOptions = given.sshOptions;
+    this.#remoteSocket = given.remoteSocket;
     this.Promise = Promise;
     this.#hostname = given.name ?? given.host;
     checkTimes(this);
@@ -125,6 +130,7 @@ class Modem {
   async #prepare() {
     const requests = new NativeRequests({
       host: await this.#address(),
+      ssh: this.protocol === 'ssh' ? nativeSshOptions(this.sshOptions, this.connectionTimeout) : undefined,
       tls: this.protocol === 'https',
       ca: certificates(this.ca),
       cert: certificates(this.cert)[0],
@@ -153,9 +159,10 @@ class Modem {
 
   async #address() {
     if (!this.host) return `unix://${await this.getSocketPath()}`;
-    // What is neither http nor https is named as it is, for the addon to refuse.
+    // What is neither http nor https is named as it is, for the addon to refuse if it does not know it.
     const scheme = this.protocol === 'http' || this.protocol === 'https' ? 'tcp' : this.protocol;
-    return `${scheme}://${this.#hostname}${this.port ? `:${this.port}` : ''}`;
+    const user = this.protocol === 'ssh' && this.username ? `${this.username}@` : '';
+    return `${scheme}://${user}${this.#hostname}${this.port ? `:${this.port}` : ''}${this.#remoteSocket ?? ''}`;
   }
 
   #send(options, callback) {

@@ -53,12 +53,14 @@ const apt = (args) => {
 
 /**
  * Installs Debian packages without starting or enabling the services that they bring: all we want of
- * docker.io is its programs. Throws when apt-get fails.
+ * docker.io and openssh-server is their programs. Throws when apt-get fails.
  */
 function install(packages) {
   console.log(`setup: installing ${packages.join(', ')} (Debian packages)`);
-  const services = ['docker.service', 'docker.socket', 'containerd.service', 'podman.service', 'podman.socket',
-    'docker-registry.service'];
+  const services = [
+    'docker.service', 'docker.socket', 'containerd.service', 'podman.service', 'podman.socket', 'docker-registry.service',
+    'ssh.service', 'ssh.socket',
+  ];
   const known = (unit) => fs.existsSync(`/lib/systemd/system/${unit}`);
   const before = services.filter(known);
   withoutServices(() => {

@@ -34,6 +34,7 @@ pub async fn run(arguments: Vec<OsString>) -> i32 {
         Command::Exec(exec) => exec::run(exec).await,
         Command::Serve(serve) => serve::run(serve).await,
     };
+    crate::engine::close_ssh();
     done.unwrap_or_else(|failure| {
         eprintln!("dew: {failure}");
         FAILED

@@ -23,10 +23,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tower_service::Service;
 
 use super::ApiVersion;
-use super::connect::{Socket, connect};
+use super::connect::{Demand, Socket, connect, keep_for};
 use super::error::EngineError;
 use super::hijack::host_header;
 use super::host::EngineHost;
+use super::ssh::SshError;
 
 /// Connections kept for the next call, and for how long. An engine gives each a
 /// goroutine and a descriptor; more than this help nobody, since calls take 1-2 ms.
@@ -45,17 +46,20 @@ pub(super) struct Calls {
     host: Arc<EngineHost>,
     timeout: Duration,
     client: Client<Connector, Full<Bytes>>,
+    demand: Demand,
 }
 
 impl Calls {
     pub(super) fn new(host: Arc<EngineHost>, timeout: Duration, connect_timeout: Duration) -> Self {
-        let connector = Connector { host: Arc::clone(&host), timeout: connect_timeout };
+        let demand = Demand::default();
+        let connector =
+            Connector { host: Arc::clone(&host), timeout: connect_timeout, demand: demand.clone() };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(KEEP_FOR)
+            .pool_idle_timeout(keep_for(&host, KEEP_FOR))
             .pool_max_idle_per_host(KEPT_CONNECTIONS)
             .build(connector);
-        Self { host, timeout, client }
+        Self { host, timeout, client, demand }
     }
 
     /// Makes one call in version `api`, within the deadline; `what` names it in errors.
@@ -69,6 +73,7 @@ impl Calls {
         F: Future<Output = Result<T, BollardError>>,
     {
         let docker = self.docker(api)?;
+        let _waiting = self.demand.count();
         // In a box: calls are rare, and every session has room for several of them in its task.
         match tokio::time::timeout(self.timeout, Box::pin(make(docker))).await {
             Err(_) => Err(EngineError::timed_out(&self.host, what, self.timeout)),
@@ -83,12 +88,13 @@ impl Calls {
         api: ApiVersion,
         path: &str,
     ) -> Result<Incoming, EngineError> {
-        let unreachable = |source| EngineError::Unreachable { host: (*self.host).clone(), source };
+        let unreachable = |source| EngineError::unreachable(&self.host, source);
         let request = Request::builder()
             .uri(format!("{BASE}/v{api}{path}"))
             .header(HOST, host_header(&self.host))
             .body(Full::new(Bytes::new()))
             .map_err(|error| unreachable(io::Error::other(error)))?;
+        let _waiting = self.demand.count();
         let response = tokio::time::timeout(self.timeout, self.client.request(request))
             .await
             .map_err(|_| EngineError::timed_out(&self.host, path, self.timeout))?
@@ -118,7 +124,7 @@ impl Calls {
 
     /// Our error for one of bollard's.
     pub(super) fn convert(&self, what: &str, error: BollardError) -> EngineError {
-        let unreachable = |source| EngineError::Unreachable { host: (*self.host).clone(), source };
+        let unreachable = |source| EngineError::unreachable(&self.host, source);
         match error {
             BollardError::DockerResponseServerError { status_code, message } => {
                 EngineError::from_status(status_code, message)
@@ -177,6 +183,9 @@ fn cause(error: ClientError) -> io::Error {
     let mut source = error.source();
     while let Some(inner) = source {
         if let Some(io) = inner.downcast_ref::<io::Error>() {
+            if let Some(error) = SshError::find(io) {
+                return error.clone().into();
+            }
             return io::Error::new(io.kind(), io.to_string());
         }
         source = inner.source();
@@ -189,6 +198,7 @@ fn cause(error: ClientError) -> io::Error {
 struct Connector {
     host: Arc<EngineHost>,
     timeout: Duration,
+    demand: Demand,
 }
 
 impl Service<Uri> for Connector {
@@ -202,7 +212,7 @@ impl Service<Uri> for Connector {
 
     /// The URI is not looked at: every call of an engine goes to its host.
     fn call(&mut self, _: Uri) -> Self::Future {
-        let Self { host, timeout } = self.clone();
-        Box::pin(async move { Ok(TokioIo::new(connect(&host, timeout).await?)) })
+        let Self { host, timeout, demand } = self.clone();
+        Box::pin(async move { Ok(TokioIo::new(connect(&host, timeout, Some(&demand)).await?)) })
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::host::EngineHost;
+use super::ssh::SshError;
 
 /// Why an engine could not do what was asked.
 ///
@@ -14,7 +15,7 @@ use super::host::EngineHost;
 pub enum EngineError {
     /// The text is not an address of an engine.
     #[error(
-        "invalid engine host {host:?}: {reason}; use unix:///path/to/docker.sock or tcp://name:port"
+        "invalid engine host {host:?}: {reason}; use unix:///path/to/docker.sock, tcp://name:port or ssh://user@name"
     )]
     InvalidHost {
         /// What was given.
@@ -23,7 +24,7 @@ pub enum EngineError {
         reason: &'static str,
     },
     /// The address is of a kind that is known, and not served.
-    #[error("engine host {host:?} is not supported yet: {reason}; use unix:// or tcp://")]
+    #[error("engine host {host:?} is not supported yet: {reason}; use unix://, tcp:// or ssh://")]
     UnsupportedHost {
         /// What was given.
         host: String,
@@ -52,6 +53,9 @@ pub enum EngineError {
         /// What the connection said.
         source: io::Error,
     },
+    /// There is no connection through ssh.
+    #[error(transparent)]
+    Ssh(SshError),
     /// The connection of a running command broke.
     #[error("lost the engine at {host} while a command was running")]
     Lost {
@@ -104,13 +108,14 @@ pub enum EngineError {
 
 impl EngineError {
     /// Stable name for programs: `err.code` in JavaScript, listed in docs/errors.md.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::InvalidHost { .. } => "DEW_HOST_INVALID",
             Self::UnsupportedHost { .. } => "DEW_HOST_UNSUPPORTED",
             Self::InvalidOption { .. } => "DEW_OPTION_INVALID",
             Self::InvalidContainer { .. } => "DEW_CONTAINER_INVALID",
             Self::Unreachable { .. } => "DEW_ENGINE_UNREACHABLE",
+            Self::Ssh(error) => error.code(),
             Self::Lost { .. } => "DEW_ENGINE_LOST",
             Self::NotFound { .. } => "DEW_ENGINE_NOT_FOUND",
             Self::Conflict { .. } => "DEW_ENGINE_CONFLICT",
@@ -128,6 +133,14 @@ impl EngineError {
             404 => Self::NotFound { message },
             409 => Self::Conflict { message },
             _ => Self::Refused { status, message },
+        }
+    }
+
+    /// The error for an engine that no connection could be made to, or whose connection broke.
+    pub(super) fn unreachable(host: &EngineHost, source: io::Error) -> Self {
+        match SshError::find(&source) {
+            Some(error) => Self::Ssh(error.clone()),
+            None => Self::Unreachable { host: host.clone(), source },
         }
     }
 

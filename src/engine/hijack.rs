@@ -48,8 +48,8 @@ pub(super) async fn hijack(
     path: &str,
     body: String,
 ) -> Result<Hijacked, EngineError> {
-    let unreachable = |source| EngineError::Unreachable { host: host.clone(), source };
-    let socket = connect(host, connect_timeout).await.map_err(unreachable)?;
+    let unreachable = |source| EngineError::unreachable(host, source);
+    let socket = connect(host, connect_timeout, None).await.map_err(unreachable)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(socket))
         .await
         .map_err(|error| unreachable(io::Error::other(error)))?;
@@ -85,7 +85,7 @@ pub(super) async fn hijack(
 /// What to send as `Host`: proxies in front of an engine may look at it.
 pub(super) fn host_header(host: &EngineHost) -> String {
     match host {
-        EngineHost::Unix(_) => "localhost".to_owned(),
+        EngineHost::Unix(_) | EngineHost::Ssh(_) => "localhost".to_owned(),
         EngineHost::Tcp { .. } => host.to_string().trim_start_matches("tcp://").to_owned(),
     }
 }

@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::error::EngineError;
+use super::ssh::{SshHost, SshOptions};
 
 /// Where engines listen unless told otherwise.
-const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+pub(super) const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 /// The port of an engine that listens on plain TCP.
 const DEFAULT_PORT: u16 = 2375;
 
 /// The address of an engine.
 ///
-/// Parses what `DOCKER_HOST` may hold: `unix:///path`, `tcp://name:port`,
-/// `http://name:port`, and a bare absolute path, which is a unix socket.
+/// Parses what `DOCKER_HOST` may hold: `unix:///path`, `tcp://name:port`, `http://name:port`,
+/// `ssh://[user@]host[:port][/path]`, and a bare absolute path, which is a unix socket.
 /// `Display` gives the form with a scheme.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EngineHost {
@@ -27,6 +28,8 @@ pub enum EngineHost {
         /// 2375 if it was not given.
         port: u16,
     },
+    /// A unix socket on another machine, through the `ssh` of this one.
+    Ssh(Box<SshHost>),
 }
 
 impl EngineHost {
@@ -39,6 +42,15 @@ impl EngineHost {
     pub fn from_env() -> Result<Self, EngineError> {
         let variable = |name| std::env::var(name).unwrap_or_default();
         Self::from_variables(&variable("DOCKER_HOST"), &variable("DOCKER_TLS_VERIFY"))
+    }
+
+    /// The same host; if it is behind ssh, connected to as `options` say.
+    #[must_use]
+    pub fn with_ssh(self, options: SshOptions) -> Self {
+        match self {
+            Self::Ssh(host) => Self::Ssh(Box::new(host.with(options))),
+            other => other,
+        }
     }
 
     fn from_variables(host: &str, tls_verify: &str) -> Result<Self, EngineError> {
@@ -66,6 +78,7 @@ impl fmt::Display for EngineHost {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+            Self::Ssh(host) => host.fmt(f),
         }
     }
 }
@@ -85,7 +98,7 @@ impl FromStr for EngineHost {
             "unix" => parse_unix(text, rest),
             "tcp" | "http" => parse_tcp(text, rest),
             "https" => Err(unsupported(text, "TLS (https://)")),
-            "ssh" => Err(unsupported(text, "ssh")),
+            "ssh" => parse_ssh(text, rest),
             "npipe" => Err(unsupported(text, "named pipes")),
             _ => Err(invalid(text, "its scheme is unknown")),
         }
@@ -148,6 +161,14 @@ fn parse_tcp(text: &str, rest: &str) -> Result<EngineHost, EngineError> {
     Ok(EngineHost::Tcp { host: host.to_owned(), port })
 }
 
+fn parse_ssh(text: &str, rest: &str) -> Result<EngineHost, EngineError> {
+    if cfg!(not(unix)) {
+        return Err(unsupported(text, "ssh on this platform"));
+    }
+    let host = SshHost::parse(rest).map_err(|reason| invalid(text, reason))?;
+    Ok(EngineHost::Ssh(Box::new(host)))
+}
+
 fn invalid(host: &str, reason: &'static str) -> EngineError {
     EngineError::InvalidHost { host: host.to_owned(), reason }
 }
@@ -183,14 +204,16 @@ mod tests {
 
     #[test]
     fn a_host_is_written_as_it_is_read() {
-        for text in ["unix:///run/d.sock", "tcp://engine:2376", "tcp://[::1]:2375"] {
+        for text in
+            ["unix:///run/d.sock", "tcp://engine:2376", "tcp://[::1]:2375", "ssh://me@engine"]
+        {
             assert_eq!(text.parse::<EngineHost>().unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn what_is_not_served_is_refused_by_name() {
-        for text in ["ssh://me@host", "npipe:////./pipe/docker_engine", "https://host:2376"] {
+        for text in ["npipe:////./pipe/docker_engine", "https://host:2376"] {
             let error = text.parse::<EngineHost>().unwrap_err();
             assert_eq!(error.code(), "DEW_HOST_UNSUPPORTED", "{text}");
         }
@@ -216,6 +239,8 @@ mod tests {
             "tcp://[::1]1",
             "tcp://::1",
             "gopher://host",
+            "ssh://",
+            "ssh://-oProxyCommand=id",
             "tcp://h st:1",
             "unix:///a\0b",
         ];

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Engine ── calls.rs ──── typed calls (bollard) ──┐
-//!   │                                             ├── connect.rs ── unix socket, TCP
+//!   │                                             ├── connect.rs ── unix socket, TCP, ssh/
 //!   └─ Exec ── hijack.rs ─ HTTP up to the 101 ────┘
 //!        ├─ ExecStream: ExecInput, ExecOutput (demux.rs splits, `pace` times the reads)
 //!        ├─ events.rs: the engine tells that a command has ended
@@ -24,6 +24,7 @@ mod hijack;
 mod host;
 mod processes;
 mod request;
+mod ssh;
 mod stream;
 
 use std::fmt;
@@ -43,6 +44,7 @@ pub use request::{
     Content, EngineRequest, EngineResponse, HijackedInput, HijackedOutput, RequestBody,
     RequestError, Requests, ResponseBody, Secure, SocketOutput, StreamOutput,
 };
+pub use ssh::{PrivateKey, SshError, SshFailure, SshHost, SshOptions, close_ssh};
 pub use stream::{ExecInput, ExecOutput, ExecStream};
 
 use calls::Calls;
@@ -177,7 +179,9 @@ impl fmt::Debug for Engine {
 impl Engine {
     /// A handle to the engine at `host`; does no I/O. `options` should be
     /// [validated](EngineOptions::validate) before.
-    pub fn new(host: EngineHost, options: EngineOptions) -> Self {
+    pub fn new(host: EngineHost, mut options: EngineOptions) -> Self {
+        // Another machine's process may have the number of one of ours.
+        options.host_processes &= !matches!(host, EngineHost::Ssh(_));
         let host = Arc::new(host);
         let calls = Calls::new(Arc::clone(&host), options.call_timeout, options.connect_timeout);
         let permits = options.start_limit.clamp(1, Semaphore::MAX_PERMITS);
@@ -292,7 +296,8 @@ impl Engine {
     fn note<T>(&self, result: &Result<T, EngineError>) -> bool {
         let other_version = matches!(result, Err(EngineError::Refused { status: 400, message })
             if message.contains("client version"));
-        if other_version || matches!(result, Err(EngineError::Unreachable { .. })) {
+        let away = matches!(result, Err(EngineError::Unreachable { .. } | EngineError::Ssh(_)));
+        if other_version || away {
             *self.cached_info() = None;
         }
         other_version

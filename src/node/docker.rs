@@ -21,6 +21,7 @@ use super::{
     failure::{Code, NativeFailure},
     pipes::{ByteReader, ByteSource, ByteWriter},
     runtime::runtime,
+    ssh::{NativeSshOptions, with_ssh},
 };
 use crate::{
     client::TlsOptions,
@@ -41,8 +42,10 @@ const INPUT: u32 = 2;
 /// Where an engine is and how it is connected to.
 #[napi(object, object_to_js = false)]
 pub struct NativeEngineOptions {
-    /// `unix:///path` or `tcp://name:port`.
+    /// `unix:///path`, `tcp://name:port` or `ssh://user@name:port/path`.
     pub host: String,
+    /// How the connection is made, if it is through ssh.
+    pub ssh: Option<NativeSshOptions>,
     /// Whether the connection is within TLS.
     pub tls: bool,
     /// Certificates to trust, each PEM or DER; if none, those that browsers trust.
@@ -84,9 +87,10 @@ pub struct NativeRequests {
 impl NativeRequests {
     /// Does no I/O.
     #[napi(constructor)]
-    pub fn new(options: NativeEngineOptions) -> Result<Self, napi::Error<Code>> {
+    pub fn new(mut options: NativeEngineOptions) -> Result<Self, napi::Error<Code>> {
         let host = options.host.parse::<EngineHost>();
         let host = host.map_err(|error| NativeFailure::new(error.code(), &error).thrown())?;
+        let host = with_ssh(host, options.ssh.take());
         let secure = if options.tls { Some(secure(&options, &host)?) } else { None };
         let connect_timeout = Duration::from_millis(options.connect_timeout.into());
         Ok(Self { requests: Requests::new(host, secure, connect_timeout) })

@@ -23,3 +23,4 @@ mod server;
 mod settle;
 #[cfg(unix)]
 mod socket;
+mod ssh;

@@ -7,6 +7,7 @@ use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
 use super::failure::NativeFailure;
+use super::ssh::{NativeSshOptions, with_ssh};
 use crate::{
     client::{ClientOptions, TlsOptions},
     server::{EngineHost, Handshake, KeepAlive, Origins, ServerOptions},
@@ -22,6 +23,8 @@ pub struct NativeServerOptions {
     pub container: String,
     /// The engine in the syntax of `DOCKER_HOST`; that variable itself if this is not given.
     pub engine: Option<String>,
+    /// How the connection to it is made, if it is through ssh.
+    pub ssh: Option<NativeSshOptions>,
     /// For one call to the engine, in ms.
     pub engine_timeout: u32,
     /// Sessions at once.
@@ -127,6 +130,7 @@ impl TryFrom<NativeServerOptions> for ServerOptions {
             None => EngineHost::from_env(),
         };
         let engine = engine.map_err(|error| NativeFailure::new(error.code(), &error))?;
+        let engine = with_ssh(engine, given.ssh);
         Ok(Self {
             engine_timeout: ms(given.engine_timeout),
             max_sessions: given.max_sessions as usize,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hyper_util::client::legacy::Error as ClientError;
 
 use crate::engine::host::EngineHost;
+use crate::engine::ssh::SshError;
 
 /// Why a request has no answer, or only a part of one.
 ///
@@ -29,6 +30,9 @@ pub enum RequestError {
         /// What the system said.
         source: Arc<io::Error>,
     },
+    /// There is no connection through ssh.
+    #[error(transparent)]
+    Ssh(SshError),
     /// No TLS connection came about.
     #[error("no TLS connection to the engine at {host}; check ca, cert and key")]
     Tls {
@@ -80,10 +84,11 @@ pub enum RequestError {
 impl RequestError {
     /// Stable name for programs: `err.code` in JavaScript, listed in docs/errors.md.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid { .. } => "DEW_REQUEST_INVALID",
             Self::Unreachable { .. } => "DEW_ENGINE_UNREACHABLE",
+            Self::Ssh(error) => error.code(),
             Self::Tls { .. } => "DEW_TLS_FAILED",
             Self::ConnectTimeout { .. } => "DEW_ENGINE_CONNECT_TIMEOUT",
             Self::IdleTimeout { .. } => "DEW_ENGINE_IDLE_TIMEOUT",
@@ -100,6 +105,14 @@ impl RequestError {
             Self::Unreachable { source, .. } | Self::Tls { source, .. } => source.raw_os_error(),
             Self::Lost { source, .. } | Self::Protocol { source, .. } => source.raw_os_error(),
             _ => None,
+        }
+    }
+
+    /// The error for an engine that no connection could be made to.
+    pub(super) fn unreachable(host: &EngineHost, source: io::Error) -> Self {
+        match SshError::find(&source) {
+            Some(error) => Self::Ssh(error.clone()),
+            None => Self::Unreachable { host: host.clone(), source: Arc::new(source) },
         }
     }
 

@@ -10,7 +10,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::error::RequestError;
 use super::paced::PacedSocket;
-use crate::engine::connect::connect;
+use crate::engine::connect::{Demand, connect, limit};
 use crate::engine::host::EngineHost;
 use crate::forward::{forward_reads, forward_writes};
 
@@ -36,17 +36,18 @@ pub(super) enum Link {
 }
 
 impl Link {
-    /// Connects to `host`, TLS included, within `timeout`.
+    /// Connects to `host`, TLS included, within `timeout`, for the requests of `demand`.
     pub(super) async fn open(
         host: &EngineHost,
         secure: Option<&Secure>,
         timeout: Duration,
+        demand: &Demand,
     ) -> Result<Self, RequestError> {
         let opening = async {
             // The outer deadline holds for both steps; the socket's own never comes before it.
-            let socket = connect(host, timeout.saturating_mul(2)).await.map_err(|error| {
-                RequestError::Unreachable { host: host.clone(), source: Arc::new(error) }
-            })?;
+            let socket = connect(host, timeout.saturating_mul(2), Some(demand))
+                .await
+                .map_err(|error| RequestError::unreachable(host, error))?;
             let socket = PacedSocket::new(socket);
             let Some(Secure { connector, name }) = secure else { return Ok(Self::Plain(socket)) };
             let stream = connector.connect(name.clone(), socket).await.map_err(|error| {
@@ -55,13 +56,16 @@ impl Link {
             Ok(Self::Tls(Box::new(stream)))
         };
         let late = |_| RequestError::ConnectTimeout { host: host.clone(), after: timeout };
-        tokio::time::timeout(timeout, opening).await.map_err(late)?
+        tokio::time::timeout(limit(host, timeout), opening).await.map_err(late)?
     }
 }
 
 impl Connection for Link {
     fn connected(&self) -> Connected {
-        Connected::new()
+        match self {
+            Self::Plain(paced) => paced.socket.connected(),
+            Self::Tls(_) => Connected::new(),
+        }
     }
 }
 

@@ -31,6 +31,7 @@ pub use error::RequestError;
 pub use hijacked::{HijackedInput, HijackedOutput, SocketOutput, StreamOutput};
 pub use link::Secure;
 
+use super::connect::{Demand, keep_for};
 use super::hijack::host_header;
 use super::host::EngineHost;
 use idle::{Idle, Silent};
@@ -94,6 +95,7 @@ pub enum Content {
 pub struct Requests {
     host: Arc<EngineHost>,
     client: Client<Connector, Body>,
+    demand: Demand,
 }
 
 impl Requests {
@@ -103,14 +105,20 @@ impl Requests {
     pub fn new(host: EngineHost, secure: Option<Secure>, connect_timeout: Duration) -> Self {
         let host = Arc::new(host);
         let secure = secure.map(Arc::new);
-        let connector = Connector { host: Arc::clone(&host), secure, timeout: connect_timeout };
+        let demand = Demand::default();
+        let connector = Connector {
+            host: Arc::clone(&host),
+            secure,
+            timeout: connect_timeout,
+            demand: demand.clone(),
+        };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(KEEP_FOR)
+            .pool_idle_timeout(keep_for(&host, KEEP_FOR))
             .pool_max_idle_per_host(KEPT_CONNECTIONS)
             .http1_preserve_header_case(true)
             .build(connector);
-        Self { host, client }
+        Self { host, client, demand }
     }
 
     /// Sends `request`; resolves when the headers of the answer are there. To be called on a
@@ -150,6 +158,7 @@ impl Requests {
         let parts = Head { method, target, headers };
         let asks =
             matches!(parts.method.as_str(), "GET" | "HEAD") && matches!(body, RequestBody::Empty);
+        let _waiting = self.demand.count();
         let mut body = Some(body);
         let mut retries = RETRIES;
         loop {
@@ -300,6 +309,7 @@ struct Connector {
     host: Arc<EngineHost>,
     secure: Option<Arc<Secure>>,
     timeout: Duration,
+    demand: Demand,
 }
 
 impl Service<Uri> for Connector {
@@ -313,9 +323,9 @@ impl Service<Uri> for Connector {
 
     /// The URI is not looked at: every request goes to the engine's host.
     fn call(&mut self, _: Uri) -> Self::Future {
-        let Self { host, secure, timeout } = self.clone();
-        Box::pin(
-            async move { Ok(TokioIo::new(Link::open(&host, secure.as_deref(), timeout).await?)) },
-        )
+        let Self { host, secure, timeout, demand } = self.clone();
+        Box::pin(async move {
+            Ok(TokioIo::new(Link::open(&host, secure.as_deref(), timeout, &demand).await?))
+        })
     }
 }

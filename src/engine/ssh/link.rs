@@ -1,0 +1,426 @@
+//! One connection to an ssh server: started, watched and ended by a thread of its own.
+//!
+//! ```text
+//! Starting ──► Ready ──► Over(None)        nobody used it for a while, or the process ends
+//!     │          └─────► Over(None)        ssh has ended; the next call makes a new link
+//!     └────────────────► Over(Some(why))   everybody who waited for it gets the reason
+//! ```
+//!
+//! The thread belongs to no runtime, so that a caller who stops waiting ends nothing that others
+//! wait for.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::Child;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tokio::sync::{Semaphore, watch};
+
+use super::commands::{self, found};
+use super::error::{SshError, SshFailure};
+use super::folder::Folder;
+use super::process::{Process, thread};
+use super::{SshHost, stdio};
+
+/// How often is looked whether `ssh` has connected.
+const READY_POLL: Duration = Duration::from_millis(10);
+/// How long `ssh` may take to end before it is killed.
+const END_GRACE: Duration = Duration::from_secs(2);
+
+/// A connection to an ssh server.
+pub(super) struct Link {
+    host: SshHost,
+    state: watch::Sender<State>,
+    inner: Mutex<Inner>,
+    changed: Condvar,
+    /// Sessions at once, where the server does not forward.
+    pub(super) channels: Arc<Semaphore>,
+}
+
+/// How far it is.
+#[derive(Clone)]
+pub(super) enum State {
+    Starting,
+    Ready(Arc<Route>),
+    Over(Option<SshError>),
+}
+
+/// How the engine is reached on a link that is ready.
+pub(super) struct Route {
+    pub(super) folder: Folder,
+    /// Whether the folder's socket leads to the engine; otherwise each connection is a session.
+    pub(super) forwards: bool,
+}
+
+struct Inner {
+    /// Connections to the engine.
+    uses: usize,
+    used_at: Instant,
+    /// Sessions that may be kept for a next request, when this one is done.
+    kept: usize,
+    /// The server has refused a session: it allows fewer than we do.
+    is_tight: bool,
+    /// Nothing new is to begin.
+    closing: bool,
+    /// Nothing is left: neither processes nor files.
+    gone: bool,
+    master: Option<Process>,
+}
+
+/// Keeps a link up, and ends the session of a connection that is dropped.
+pub(in crate::engine) struct Lease {
+    link: Arc<Link>,
+    session: Option<Process>,
+    is_kept: bool,
+}
+
+impl Lease {
+    /// Whether the connection is to be given up after its first use: others need its place.
+    pub(in crate::engine) fn is_scarce(&self) -> bool {
+        self.session.is_some() && !self.is_kept
+    }
+
+    /// Half of the sessions may be kept: a place has to be free for what takes long.
+    pub(super) fn with_session(mut self, session: Process) -> Self {
+        self.session = Some(session);
+        let mut inner = self.link.inner();
+        self.is_kept = !inner.is_tight && inner.kept < self.link.host.options().channel_limit / 2;
+        inner.kept += usize::from(self.is_kept);
+        drop(inner);
+        self
+    }
+}
+
+impl std::fmt::Debug for Lease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Lease({})", self.link.host)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(session) = &self.session {
+            session.signal(Signal::TERM);
+        }
+        let mut inner = self.link.inner();
+        inner.uses -= 1;
+        inner.kept -= usize::from(self.is_kept);
+        inner.used_at = Instant::now();
+        if inner.uses == 0 {
+            self.link.changed.notify_all();
+        }
+    }
+}
+
+impl Link {
+    /// Starts to connect, `delay` from now. `settled` is told whether that succeeded.
+    pub(super) fn start(
+        host: &SshHost,
+        delay: Duration,
+        settled: impl FnOnce(bool) + Send + 'static,
+    ) -> Arc<Self> {
+        let link = Arc::new(Self {
+            host: host.clone(),
+            state: watch::Sender::new(State::Starting),
+            inner: Mutex::new(Inner {
+                uses: 0,
+                used_at: Instant::now(),
+                kept: 0,
+                is_tight: false,
+                closing: false,
+                gone: false,
+                master: None,
+            }),
+            changed: Condvar::new(),
+            channels: Arc::new(Semaphore::new(host.options().channel_limit.max(1))),
+        });
+        let ours = Arc::clone(&link);
+        if let Err(error) = thread("ssh-link", move || ours.run(delay, settled)) {
+            link.over(Some(link.failed(&error.to_string())));
+        }
+        link
+    }
+
+    pub(super) fn host(&self) -> &SshHost {
+        &self.host
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(*self.state.borrow(), State::Over(_))
+    }
+
+    /// Whether its `ssh` has ended, which the link may not have noticed yet.
+    pub(super) fn is_lost(&self) -> bool {
+        self.inner().master.as_ref().is_some_and(|master| master.exited().is_some())
+    }
+
+    /// Keeps the link up as long as what it gives is there; `None` if the link is ending.
+    pub(super) fn lease(self: &Arc<Self>) -> Option<Lease> {
+        let mut inner = self.inner();
+        if inner.closing {
+            return None;
+        }
+        inner.uses += 1;
+        Some(Lease { link: Arc::clone(self), session: None, is_kept: false })
+    }
+
+    /// The server allows fewer sessions than we do: none is kept from now on.
+    pub(super) fn note_refusal(&self) {
+        self.inner().is_tight = true;
+    }
+
+    /// Ends the link, whoever uses it.
+    pub(super) fn close(&self) {
+        let mut inner = self.inner();
+        self.begin_end(&mut inner);
+        if let Some(master) = &inner.master {
+            master.signal(Signal::TERM);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Waits until nothing is left of a link that is ending.
+    pub(super) fn wait_over(&self, deadline: Instant) {
+        let mut inner = self.inner();
+        while !inner.gone {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return };
+            inner = self.wait(inner, left);
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, inner: MutexGuard<'a, Inner>, limit: Duration) -> MutexGuard<'a, Inner> {
+        self.changed.wait_timeout(inner, limit).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn failed(&self, words: &str) -> SshError {
+        SshError::new(SshFailure::Failed, &self.host, words)
+    }
+
+    /// From now on, who looks for a link finds another one.
+    fn begin_end(&self, inner: &mut Inner) {
+        inner.closing = true;
+        self.state.send_if_modified(|state| {
+            let was_ready = matches!(state, State::Ready(_));
+            if was_ready {
+                *state = State::Over(None);
+            }
+            was_ready
+        });
+    }
+
+    /// Nothing is left; whoever still waits for the link gets `why`, or looks for another one.
+    fn over(&self, why: Option<SshError>) {
+        self.state.send_replace(State::Over(why));
+        self.inner().gone = true;
+        self.changed.notify_all();
+    }
+
+    fn run(self: Arc<Self>, delay: Duration, settled: impl FnOnce(bool)) {
+        self.rest(delay);
+        if self.inner().closing {
+            self.over(None);
+            return;
+        }
+        let started = self.connect();
+        settled(started.is_ok());
+        match started {
+            Ok(Connected { master, guardian, route }) => {
+                let route = Arc::new(route);
+                let inner = self.inner();
+                let state = if inner.closing {
+                    State::Over(None)
+                } else {
+                    State::Ready(Arc::clone(&route))
+                };
+                self.state.send_replace(state);
+                drop(inner);
+                self.stay(&master);
+                self.end(&master, guardian);
+                // What was connected through it keeps its own sockets.
+                drop(route);
+                self.over(None);
+            }
+            Err(error) => self.over(Some(error)),
+        }
+    }
+
+    /// Waits for `delay`, or until the link is to end.
+    fn rest(&self, delay: Duration) {
+        let deadline = Instant::now() + delay;
+        let mut inner = self.inner();
+        while !inner.closing {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { break };
+            inner = self.wait(inner, left);
+        }
+    }
+
+    /// Waits until `ssh` has ended or is to end.
+    fn stay(&self, master: &Process) {
+        let linger = self.host.options().linger;
+        let mut inner = self.inner();
+        inner.used_at = Instant::now();
+        while !inner.closing && master.exited().is_none() {
+            let left = match inner.uses {
+                0 => linger.saturating_sub(inner.used_at.elapsed()),
+                _ => Duration::MAX,
+            };
+            if left.is_zero() {
+                break;
+            }
+            inner = self.wait(inner, left);
+        }
+        self.begin_end(&mut inner);
+    }
+
+    fn end(&self, master: &Process, mut guardian: Child) {
+        master.end(END_GRACE);
+        let released = guardian.stdin.take().map(|mut lifeline| lifeline.write_all(b"\n"));
+        if !matches!(released, Some(Ok(()))) {
+            let _ = guardian.kill();
+        }
+        let _ = guardian.wait();
+    }
+
+    /// Everything from the start of `ssh` to the engine's first answer.
+    fn connect(self: &Arc<Self>) -> Result<Connected, SshError> {
+        let deadline = Instant::now() + self.host.options().connect_timeout;
+        let failed = |error: std::io::Error| self.failed(&error.to_string());
+        let folder = Folder::create().map_err(failed)?;
+        let command = commands::master(&self.host, &folder).map_err(failed)?;
+        let ours = Arc::clone(self);
+        let on_exit = move || {
+            // Under the lock, or it could be missed by who is about to wait.
+            drop(ours.inner());
+            ours.changed.notify_all();
+        };
+        let master = Process::spawn(command, on_exit).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => SshError::new(SshFailure::Missing, &self.host, ""),
+            _ => failed(error),
+        })?;
+        let guarded = commands::guardian(master.pid(), folder.path()).spawn();
+        let guardian = guarded.inspect_err(|_| master.end(END_GRACE)).map_err(failed)?;
+        self.inner().master = Some(master.clone());
+        let ready = self.wait_ready(&master, &folder, deadline);
+        folder.forget_key();
+        match ready.and_then(|()| self.find_route(&master, &folder, deadline)) {
+            Ok(forwards) => Ok(Connected { master, guardian, route: Route { folder, forwards } }),
+            Err(error) => {
+                self.end(&master, guardian);
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until `ssh` takes orders, which is when it has connected.
+    fn wait_ready(
+        &self,
+        master: &Process,
+        folder: &Folder,
+        deadline: Instant,
+    ) -> Result<(), SshError> {
+        loop {
+            if master.wait_until(Instant::now() + READY_POLL).is_some() {
+                return Err(self.gave_up(master));
+            }
+            if folder.control().exists() {
+                return Ok(());
+            }
+            if Instant::now() >= deadline || self.inner().closing {
+                return Err(SshError::new(SshFailure::Timeout, &self.host, &master.said()));
+            }
+        }
+    }
+
+    /// The error of an `ssh` that has ended.
+    fn gave_up(&self, master: &Process) -> SshError {
+        let said = master.said();
+        SshError::new(SshFailure::from_words(&said), &self.host, &said)
+    }
+
+    /// Whether the engine answers through a forwarded socket; false if through a session.
+    fn find_route(
+        self: &Arc<Self>,
+        master: &Process,
+        folder: &Folder,
+        deadline: Instant,
+    ) -> Result<bool, SshError> {
+        let (status, words) = self.ask(commands::forward(&self.host, folder), deadline)?;
+        if status != Some(0) {
+            return Err(self.failed(&words));
+        }
+        let socket = UnixStream::connect(folder.engine());
+        if socket.is_ok_and(|socket| answers(socket, deadline)) {
+            return Ok(true);
+        }
+        if master.exited().is_some() {
+            return Err(self.gave_up(master));
+        }
+        let refused = master.said();
+        let (status, words) = self.ask(commands::diagnose(&self.host, folder), deadline)?;
+        let failure = match status {
+            Some(found::NO_SOCKET) => SshFailure::SocketMissing,
+            Some(found::NO_PERMISSION) => SshFailure::SocketDenied,
+            Some(found::NOTHING_WRONG) => return self.try_session(folder, deadline),
+            _ => SshFailure::ForwardingRefused,
+        };
+        Err(SshError::new(failure, &self.host, &format!("{refused}{words}")))
+    }
+
+    fn try_session(&self, folder: &Folder, deadline: Instant) -> Result<bool, SshError> {
+        let failed = |error: std::io::Error| self.failed(&error.to_string());
+        let (socket, session) =
+            stdio::spawn(commands::dial(&self.host, folder), || {}).map_err(failed)?;
+        let answered = stdio::greeted(&socket, deadline) && answers(socket, deadline);
+        session.end(END_GRACE);
+        match answered {
+            true => Ok(false),
+            false => Err(SshError::new(SshFailure::EngineSilent, &self.host, &session.said())),
+        }
+    }
+
+    /// Runs a command that asks the connection; its exit status and its words.
+    fn ask(
+        &self,
+        command: std::process::Command,
+        deadline: Instant,
+    ) -> Result<(Option<i32>, String), SshError> {
+        let asking =
+            Process::spawn(command, || {}).map_err(|error| self.failed(&error.to_string()))?;
+        match asking.wait_until(deadline) {
+            Some(status) => Ok((status.code(), asking.said())),
+            None => {
+                asking.end(END_GRACE);
+                Err(SshError::new(SshFailure::Timeout, &self.host, &asking.said()))
+            }
+        }
+    }
+}
+
+/// What a start has come to.
+struct Connected {
+    master: Process,
+    guardian: Child,
+    route: Route,
+}
+
+/// Whether what is behind `socket` answers as an engine does.
+fn answers(mut socket: UnixStream, deadline: Instant) -> bool {
+    const PING: &[u8] = b"GET /_ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    const STATUS: &[u8] = b"HTTP/";
+    let mut begun = [0; STATUS.len()];
+    let left = deadline.saturating_duration_since(Instant::now()).max(READY_POLL);
+    socket.set_read_timeout(Some(left)).is_ok()
+        && socket.write_all(PING).is_ok()
+        && socket.read_exact(&mut begun).is_ok()
+        && begun == STATUS
+}
