@@ -6,6 +6,7 @@ const os = require('node:os');
 const path = require('node:path');
 
 const { badOption } = require('../errors');
+const { configFile, configFolder, readIfThere } = require('./config');
 
 const DEFAULT_SOCKET = '/var/run/docker.sock';
 /** The port of an engine within TLS, by convention. */
@@ -21,16 +22,6 @@ async function findDefaultSocket() {
   if (runtime) places.push(path.join(runtime, 'docker.sock'));
   for (const place of places) if (await exists(place)) return place;
   return DEFAULT_SOCKET;
-}
-
-/** The file's content, or undefined if there is no such file. */
-function readIfThere(file) {
-  try {
-    return fs.readFileSync(file);
-  } catch (error) {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 function certificatesIn(folder) {
@@ -56,8 +47,8 @@ function parseHost(text) {
 
 /** The engine of the docker CLI's current context, if it is another than the default. */
 function contextEngine() {
-  const folder = process.env.DOCKER_CONFIG || path.join(os.homedir(), '.docker');
-  const name = process.env.DOCKER_CONTEXT || currentContext(folder);
+  const folder = configFolder();
+  const name = process.env.DOCKER_CONTEXT || currentContext();
   if (!name || name === 'default') return undefined;
   const id = crypto.createHash('sha256').update(name).digest('hex');
   const meta = readIfThere(path.join(folder, 'contexts', 'meta', id, 'meta.json'));
@@ -69,13 +60,13 @@ function contextEngine() {
   return secured(parseHost(engine.Host), tls, Boolean(tls.ca || tls.cert));
 }
 
-function currentContext(folder) {
-  const config = readIfThere(path.join(folder, 'config.json'));
+function currentContext() {
+  const config = readIfThere(configFile());
   if (config === undefined) return undefined;
   try {
     return JSON.parse(config).currentContext;
   } catch {
-    throw badOption(`${path.join(folder, 'config.json')} is not JSON`);
+    throw badOption(`${configFile()} is not JSON`);
   }
 }
 

@@ -98,7 +98,7 @@ function pull(docker, name, args, tagOf) {
   const options = typeof first === 'function' ? {} : first;
   const { repository, tag } = parseRepositoryTag(name);
   const wanted = { ...options, fromImage: repository, ...tagOf(tag) };
-  const passed = auth ? [auth, wanted] : [wanted];
+  const passed = (auth ?? undefined) === undefined ? [wanted] : [auth, wanted];
   return callback ? docker.createImage(...passed, callback) : docker.createImage(...passed);
 }
 

@@ -15,8 +15,14 @@
  * - `bytes`: the result is bytes, whatever they look like; otherwise it is JSON where it can be;
  * - `allowEmpty`: an empty body is sent too;
  * - `since`: the API version that brought it, where that is later than 1.41;
- * - `gives`: the entity that the result is made into.
+ * - `gives`: the entity that the result is made into;
+ * - `registry`: the name of an image or a plugin, by options and entity, whose registry may want
+ *   credentials, or `ALL_REGISTRIES`;
+ * - `auth`: credentials to send where there are none.
  */
+
+/** The work may come to any registry. */
+const ALL_REGISTRIES = Symbol('all registries');
 
 const SERVER_ERROR = { 500: 'server error' };
 const BAD_PARAMETER = { 400: 'bad parameter', ...SERVER_ERROR };
@@ -51,6 +57,7 @@ const BODY = { query: [] };
 const STREAM = { stream: true };
 const follows = ({ follow }) => Boolean(follow);
 const LOGS = { stream: follows, bytes: true, defaults: 'log' };
+const byName = { registry: (_, { name }) => name };
 const unlessFalse = ({ stream }) => stream !== false;
 
 const Container = {
@@ -87,10 +94,12 @@ const Container = {
 
 const Image = {
   inspect: get('/images/{name}/json', NO_IMAGE),
-  distribution: get('/distribution/{name}/json', { 401: 'no such image', ...SERVER_ERROR }),
+  distribution: get('/distribution/{name}/json', { 401: 'no such image', ...SERVER_ERROR }, byName),
   history: get('/images/{name}/history', NO_IMAGE),
   get: get('/images/{name}/get', SERVER_ERROR, STREAM),
-  push: post('/images/{name}/push', NO_IMAGE, { stream: unlessFalse, args: 'auth last' }),
+  push: post('/images/{name}/push', NO_IMAGE, {
+    stream: unlessFalse, args: 'auth last', auth: {}, ...byName,
+  }),
   tag: post('/images/{name}/tag', { ...NO_IMAGE, ...BAD_PARAMETER, 409: 'conflict' }),
   remove: del('/images/{name}', { ...NO_IMAGE, 409: 'conflict' }),
 };
@@ -143,13 +152,17 @@ const Config = {
 const Plugin = {
   inspect: get('/plugins/{name}/json', NO_PLUGIN),
   remove: del('/plugins/{name}', NO_PLUGIN),
-  privileges: get('/plugins/privileges'),
-  pull: post('/plugins/pull', SERVER_ERROR, { query: ['name', 'remote'], stream: true }),
+  privileges: get('/plugins/privileges', SERVER_ERROR, { registry: (_, { remote }) => remote }),
+  pull: post('/plugins/pull', SERVER_ERROR, {
+    query: ['name', 'remote'], stream: true, registry: ({ _query }, { remote }) => _query?.remote ?? remote,
+  }),
   enable: post('/plugins/{name}/enable'),
   disable: post('/plugins/{name}/disable'),
-  push: post('/plugins/{name}/push', PLUGIN_MISSING),
+  push: post('/plugins/{name}/push', PLUGIN_MISSING, byName),
   configure: post('/plugins/{name}/set', PLUGIN_MISSING, BODY),
-  upgrade: post('/plugins/{name}/upgrade', PLUGIN_MISSING, { query: ['remote'], args: 'auth first' }),
+  upgrade: post('/plugins/{name}/upgrade', PLUGIN_MISSING, {
+    query: ['remote'], args: 'auth first', registry: ({ remote }) => remote,
+  }),
 };
 
 const Exec = {
@@ -164,11 +177,16 @@ const Docker = {
   createContainer: post('/containers/create', {
     ...BAD_PARAMETER, 404: 'no such container', 406: 'impossible to attach',
   }, { query: ['name', 'platform'], gives: 'Container' }),
-  createImage: post('/images/create', SERVER_ERROR, { stream: true, args: 'auth first' }),
+  createImage: post('/images/create', SERVER_ERROR, {
+    stream: true, args: 'auth first', registry: ({ fromImage }) => fromImage,
+  }),
   loadImage: post('/images/load', SERVER_ERROR, { stream: true, args: 'file' }),
   importImage: post('/images/create', SERVER_ERROR, { stream: true, args: 'file', adds: { fromSrc: '-' } }),
   checkAuth: post('/auth', SERVER_ERROR, BODY),
-  buildImage: post('/build', SERVER_ERROR, { stream: true, args: 'context' }),
+  buildImage: post('/build', SERVER_ERROR, {
+    // BuildKit asks for them by its session.
+    stream: true, args: 'context', registry: ({ version }) => `${version}` !== '2' && ALL_REGISTRIES,
+  }),
   listContainers: get('/containers/json', BAD_PARAMETER),
   listImages: get('/images/json', BAD_PARAMETER),
   getImages: get('/images/get', BAD_PARAMETER, STREAM),
@@ -209,5 +227,5 @@ const Docker = {
 };
 
 module.exports = {
-  Docker, Container, Image, Volume, Network, Service, Task, Node, Secret, Config, Plugin, Exec,
+  ALL_REGISTRIES, Docker, Container, Image, Volume, Network, Service, Task, Node, Secret, Config, Plugin, Exec,
 };

@@ -213,6 +213,8 @@ declare namespace Docker {
     timeout?: number;
     /** ms that connecting may take, TLS included; default 10000. */
     connectionTimeout?: number;
+    /** `false`: never looks for the credentials that the docker CLI has. */
+    credentials?: boolean;
     /** What makes the promises; default `Promise`. */
     Promise?: PromiseConstructorLike | typeof Promise;
     /** Another client's connections. */
@@ -230,6 +232,7 @@ declare namespace Docker {
     headers: { [name: string]: string };
     timeout: number | undefined;
     connectionTimeout: number | undefined;
+    credentials: boolean | undefined;
     Promise: any;
     /** Makes any request. */
     dial(options: DialOptions, callback: (error: Error | null, result: any) => void): void;
@@ -258,7 +261,7 @@ declare namespace Docker {
     options?: { _query?: object; _body?: any; [name: string]: any };
     /** Which statuses are fine (`true`), and words for the others. Any 2xx is fine unless it has words. */
     statusCodes?: { [status: number]: string | boolean };
-    authconfig?: AuthConfig;
+    authconfig?: AuthConfig | false;
     registryconfig?: RegistryConfig | { base64: string };
     file?: File;
     hijack?: boolean;
@@ -296,7 +299,8 @@ declare namespace Docker {
   }
 
   interface WithAuth {
-    authconfig?: AuthConfig;
+    /** Credentials for the registry; default those that the docker CLI has, `false` for none. */
+    authconfig?: AuthConfig | false;
   }
 
   class Container {
@@ -469,11 +473,11 @@ declare namespace Docker {
     remote: string;
     inspect: Call<{}, PluginInspectInfo>;
     remove: Call<models.PluginDeleteQuery, any>;
-    privileges: Call<{}, Answer<models.PluginPrivilege>[]>;
-    pull: Call<{}, ResponseStream>;
+    privileges: Call<WithAuth, Answer<models.PluginPrivilege>[]>;
+    pull: Call<WithAuth, ResponseStream>;
     enable: Call<models.PluginEnableQuery, any>;
     disable: Call<models.PluginDisableQuery, any>;
-    push: Call<{}, any>;
+    push: Call<WithAuth, any>;
     configure: Call<string[] | {}, any>;
     upgrade: AuthCall<Partial<models.PluginUpgradeQuery>, any>;
   }

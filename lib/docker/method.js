@@ -2,6 +2,8 @@
 
 const { badOption } = require('../errors');
 const { readArguments } = require('./arguments');
+const { allCredentials, credentialsFor } = require('./credentials');
+const { ALL_REGISTRIES } = require('./endpoints');
 
 /**
  * Fills in a path. A value can never come to mean another path: it is encoded, but for the slashes
@@ -54,7 +56,7 @@ function dialOptions(endpoint, read, values) {
     options: divide(endpoint, read),
     statusCodes: statusCodes(endpoint.reasons),
     abortSignal: read.abortSignal,
-    authconfig: read.auth,
+    authconfig: read.auth || endpoint.auth,
     registryconfig: read.registryconfig,
     file: read.file,
     isStream: Boolean(stream),
@@ -94,6 +96,33 @@ function guarded(work, callback) {
 }
 
 /**
+ * Runs `next` once the caller's credentials, or those that the docker CLI has, are in what was read.
+ *
+ * @param {object} endpoint
+ * @param {object} read
+ * @param {object} entity
+ * @param {(error: Error | null) => void} next At once, unless something has to be looked up.
+ */
+function withCredentials(endpoint, read, entity, next) {
+  const name = endpoint.registry?.(read.options, entity);
+  const isOff = !name || entity.modem.credentials === false || read.auth === false;
+  const given = read.auth ?? read.registryconfig;
+  if (isOff || (given !== undefined && given !== null)) {
+    next(null);
+    return;
+  }
+  // A stream that breaks meanwhile is asked for its error when it is to be sent.
+  (read.file ?? read.context)?.on?.('error', () => {});
+  const options = { signal: read.abortSignal };
+  const looking = name === ALL_REGISTRIES ? allCredentials(options) : credentialsFor(name, options);
+  looking.then((found) => {
+    if (name === ALL_REGISTRIES) read.registryconfig = found;
+    else read.auth = found;
+    next(null);
+  }, next);
+}
+
+/**
  * Makes a method of a row of the table.
  *
  * @param {string} name
@@ -107,10 +136,16 @@ function createMethod(name, endpoint, { prepare, convert } = {}) {
       const read = readArguments(endpoint.args, args, this.defaultOptions?.[endpoint.defaults ?? name]);
       Object.assign(read.options, endpoint.adds);
       return settle(this.modem, read.callback, (callback) => guarded(() => {
-        prepare?.(this, read);
-        this.modem.dial(dialOptions(endpoint, read, this), (error, data) => {
-          if (error || !convert) callback(error, data);
-          else callback(null, convert(this, data, read));
+        const go = () => {
+          prepare?.(this, read);
+          this.modem.dial(dialOptions(endpoint, read, this), (error, data) => {
+            if (error || !convert) callback(error, data);
+            else callback(null, convert(this, data, read));
+          });
+        };
+        withCredentials(endpoint, read, this, (error) => {
+          if (error) process.nextTick(callback, error, null);
+          else guarded(go, callback);
         });
       }, callback));
     },

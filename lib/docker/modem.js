@@ -19,7 +19,8 @@ const NEWEST = [1, 51];
 /** Options that are neither in a query nor in a body. */
 const NO_PARAMETERS = ['_query', '_body', 'authconfig', 'registryconfig', 'abortSignal'];
 
-const base64 = (value) => Buffer.from(JSON.stringify(value)).toString('base64');
+/** In the alphabet that engines read; in the other one, `+` and `/` would spoil it all. */
+const base64 = (value) => Buffer.from(JSON.stringify(value)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 
 /** Something like `v1.41`. */
 const versionName = (version) => (/^\d/.test(version) ? `v${version}` : version);
@@ -62,10 +63,14 @@ class Modem {
     this.timeout = given.timeout;
     this.connectionTimeout = given.connectionTimeout;
     this.headers = given.headers ?? {};
+    this.credentials = given.credentials;
     this.protocol = given.protocol ?? protocolOf(given);
     this.Promise = Promise;
     this.#hostname = given.name ?? given.host;
     checkTimes(this);
+    if (this.credentials !== undefined && typeof this.credentials !== 'boolean') {
+      throw badOption('options.credentials must be true or false');
+    }
   }
 
   /**
@@ -193,8 +198,7 @@ class Modem {
     const headers = { ...this.headers, ...own };
     const has = (name) => Object.keys(headers).some((key) => key.toLowerCase() === name);
     if (authconfig) {
-      headers['X-Registry-Auth'] = authconfig.key || authconfig.base64
-        || base64(authconfig).replaceAll('+', '-').replaceAll('/', '_');
+      headers['X-Registry-Auth'] = authconfig.key || authconfig.base64 || base64(authconfig);
     }
     if (registryconfig) headers['X-Registry-Config'] = registryconfig.base64 || base64(registryconfig);
     if (file && !has('content-type')) headers['Content-Type'] = 'application/tar';
