@@ -86,6 +86,9 @@ async function missingPackages({ test }) {
     missing.push(['chromium', 'the test of the page needs Chromium: install it, or name its program in CHROMIUM']);
   }
   if (test && !tools.find('podman')) missing.push(['podman', 'the tests on podman need it: install podman']);
+  if (test && !tools.find('docker-registry')) {
+    missing.push(['docker-registry', 'the tests of pulls and pushes need a registry: install Debian\'s docker-registry, or its program']);
+  }
   if (test && !tools.find('ps')) missing.push(['procps', 'the engine lists processes with `ps`: install it']);
   if (test && !tools.find('runc')) missing.push(['runc', 'the tests on podman need runc: install it']);
   return missing;

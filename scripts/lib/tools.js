@@ -57,7 +57,8 @@ const apt = (args) => {
  */
 function install(packages) {
   console.log(`setup: installing ${packages.join(', ')} (Debian packages)`);
-  const services = ['docker.service', 'docker.socket', 'containerd.service', 'podman.service', 'podman.socket'];
+  const services = ['docker.service', 'docker.socket', 'containerd.service', 'podman.service', 'podman.socket',
+    'docker-registry.service'];
   const known = (unit) => fs.existsSync(`/lib/systemd/system/${unit}`);
   const before = services.filter(known);
   withoutServices(() => {
