@@ -839,6 +839,7 @@ module.exports.ByteReader = nativeBinding.ByteReader
 module.exports.ByteWriter = nativeBinding.ByteWriter
 module.exports.DialReader = nativeBinding.DialReader
 module.exports.NativeBridge = nativeBinding.NativeBridge
+module.exports.NativeBuildSession = nativeBinding.NativeBuildSession
 module.exports.NativeClient = nativeBinding.NativeClient
 module.exports.NativeDial = nativeBinding.NativeDial
 module.exports.NativeRequests = nativeBinding.NativeRequests
