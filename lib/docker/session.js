@@ -4,7 +4,7 @@ const { randomUUID } = require('node:crypto');
 
 const { NativeBuildSession } = require('../../native');
 const { badOption } = require('../errors');
-const { aborted, failed, refused } = require('./errors');
+const { DockerError, aborted, failed, refused } = require('./errors');
 const { parseJson } = require('./query');
 const { userFor } = require('./registry-auth');
 const { readAgents, readSecrets } = require('./secrets');
@@ -103,6 +103,12 @@ class BuildSession {
 }
 
 function refusal({ status, body }) {
+  if (status < 300) {
+    return new DockerError(
+      'DEW_ENGINE_PROTOCOL',
+      `no session for the build: the engine answered HTTP ${status} and not 101 (a proxy before it may have removed the upgrade)`,
+    );
+  }
   const text = body.toString();
   return refused(status, 'no session for the build', parseJson(text) ?? text);
 }
