@@ -15,7 +15,7 @@ use super::message::Malformed;
 /// bytes are the longest.
 const MAX_MESSAGE: usize = 1024 * 1024;
 /// What is in front of a message: whether it is compressed, and its length.
-const PREFIX: usize = 5;
+const HEADER: usize = 5;
 
 /// An answer on its way to the builder.
 pub(super) type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
@@ -126,15 +126,15 @@ fn split(rest: &mut BytesMut) -> Result<Option<Bytes>, Refusal> {
     if length > MAX_MESSAGE {
         return Err(Refusal::invalid("the message is too long"));
     }
-    if rest.len() - PREFIX < length {
+    if rest.len() - HEADER < length {
         return Ok(None);
     }
-    rest.advance(PREFIX);
+    rest.advance(HEADER);
     Ok(Some(rest.split_to(length).freeze()))
 }
 
 fn framed(message: &[u8]) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(PREFIX + message.len());
+    let mut bytes = BytesMut::with_capacity(HEADER + message.len());
     bytes.put_u8(0);
     // Messages are far shorter than 4 GiB.
     bytes.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
