@@ -90,6 +90,7 @@ async function missingPackages({ test }) {
     missing.push(['docker-registry', 'the tests of pulls and pushes need a registry: install Debian\'s docker-registry, or its program']);
   }
   if (test && !tools.find('ps')) missing.push(['procps', 'the engine lists processes with `ps`: install it']);
+  if (test && !tools.find('ssh-agent')) missing.push(['openssh-client', 'the tests of builds need ssh-agent, ssh-add and ssh-keygen: install OpenSSH\'s client']);
   if (test && !tools.find('runc')) missing.push(['runc', 'the tests on podman need runc: install it']);
   return missing;
 }

@@ -51,7 +51,9 @@ impl Refusal {
     fn trailers(&self) -> HeaderMap {
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", self.code.into());
-        if let Ok(text) = HeaderValue::from_str(&percent_encoded(&self.text)) {
+        if !self.text.is_empty()
+            && let Ok(text) = HeaderValue::from_str(&percent_encoded(&self.text))
+        {
             trailers.insert("grpc-message", text);
         }
         trailers
