@@ -65,6 +65,18 @@ export declare class NativeBridge {
   detach(broken: boolean): void
 }
 
+/** A session of a build. It keeps the process alive until it is closed, or could not be opened. */
+export declare class NativeBuildSession {
+  /** Asks for the session; `listener` is told what comes of it, and what the builder asks. */
+  constructor(requests: NativeRequests, offer: NativeBuildOffer, listener: (signal: number, event?: NativeBuildEvent) => void)
+  /** Answers the question for a secret; `null`: there is no such secret. */
+  giveSecret(question: number, value?: Buffer | undefined | null): void
+  /** Answers the question for a registry's credentials; both empty: there are none. */
+  giveCredentials(question: number, username: string, secret: string): void
+  /** Ends the session with all that is under way in it. No event follows. */
+  close(): void
+}
+
 /**
  * A client, before, during and after its connection. It keeps the process, and what its
  * listener refers to, alive until `failed` or `closed`, or until it is terminated before.
@@ -185,6 +197,36 @@ export interface NativeAddress {
   family: string
   /** The port. */
   port: number
+}
+
+/** What a session tells. */
+export interface NativeBuildEvent {
+  /** First `opened`, `refused` or `failed`; after `opened`, `secret` and `credentials`. */
+  name: string
+  /** The number of a question, to answer it by. */
+  question?: number
+  /** The id of a secret, or a registry's host. */
+  subject?: string
+  /** The HTTP status, for `refused`. */
+  status?: number
+  /** The body, for `refused`. */
+  body?: Buffer
+  /** Why there is no session, for `failed`. */
+  error?: NativeFailure
+  /** The system's number for that error, if it has one. */
+  errno?: number
+}
+
+/** A session that is asked for. */
+export interface NativeBuildOffer {
+  /** Path and query of the request, encoded. */
+  target: string
+  /** Names and values of its headers by turns. */
+  headers: Array<string>
+  /** Names and sockets of ssh agents by turns. */
+  agents: Array<string>
+  /** How long the engine may be silent before it answers, in ms; 0 for ever. */
+  idleTimeout: number
 }
 
 /** What a client tells. */

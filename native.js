@@ -838,6 +838,7 @@ module.exports = nativeBinding
 module.exports.ByteReader = nativeBinding.ByteReader
 module.exports.ByteWriter = nativeBinding.ByteWriter
 module.exports.NativeBridge = nativeBinding.NativeBridge
+module.exports.NativeBuildSession = nativeBinding.NativeBuildSession
 module.exports.NativeClient = nativeBinding.NativeClient
 module.exports.NativeDial = nativeBinding.NativeDial
 module.exports.NativeRequests = nativeBinding.NativeRequests

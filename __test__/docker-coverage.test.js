@@ -18,7 +18,7 @@ const operations = require('./helpers/engine-api.json');
 const WITHOUT = {
   'HEAD /_ping': 'ping() asks with GET, which says the same and more',
   'GET /containers/{id}/attach/ws': 'attach() does the same without a WebSocket in between',
-  'POST /session': 'sessions of BuildKit are not there yet; modem.dial can hijack one',
+  'POST /session': 'buildImage opens one beside a build by BuildKit',
 };
 
 /** Methods for what the API's description does not have. */

@@ -39,6 +39,7 @@ const errorCodes = Object.freeze([
   'DEW_PEER_SILENT',
   'DEW_PROCESSES_LEFT',
   'DEW_REQUEST_INVALID',
+  'DEW_SECRET_FAILED',
   'DEW_SERVER_CLOSED',
   'DEW_SERVER_ERROR',
   'DEW_SSH_BUSY',

@@ -22,6 +22,14 @@ async function use(): Promise<void> {
   const key: string = (await docker.swarmUnlockKey()).UnlockKey;
   await docker.loadImage(new Uint8Array(3));
   await docker.buildImage({ context: '.' });
+  await docker.buildImage({ context: '.' }, {
+    version: '2', ssh: true, secrets: { a: 'text', b: Buffer.from('b'), c: { env: 'C' }, d: { file: 'd' }, e: () => 'e', f: async () => new Uint8Array(1) },
+  });
+  await docker.buildImage({ context: '.' }, { ssh: { default: true, other: '/run/agent' } });
+  // @ts-expect-error A number is no secret.
+  await docker.buildImage({ context: '.' }, { secrets: { a: 7 } });
+  // @ts-expect-error A number is no socket.
+  await docker.buildImage({ context: '.' }, { ssh: { a: 7 } });
   docker.ping((_error, ok) => console.log(ok?.toString()));
   try {
     await container.inspect();

@@ -1,8 +1,8 @@
 'use strict';
 
 const { engineAt } = require('./address');
+const { dialBuild, prepareBuild } = require('./build');
 const { readableEvents } = require('./buildkit');
-const { contextArchive } = require('./context');
 const { DockerError } = require('./errors');
 const { addMethods, entities } = require('./entities');
 const extras = require('./extras');
@@ -37,16 +37,9 @@ const created = {
   createNetwork: ({ modem }, { Id }) => extras.markMade(new Network(modem, Id)),
 };
 
-/** What a build gets: `{ context, src }` becomes an archive, anything else is one. */
-function prepareBuild(_, read) {
-  const { context, options } = read;
-  if (Array.isArray(options.cachefrom)) options.cachefrom = JSON.stringify(options.cachefrom);
-  read.file = context?.context === undefined ? context : contextArchive(context, options.dockerfile);
-}
-
 addMethods(Docker.prototype, 'Docker', {
   ...Object.fromEntries(Object.entries(created).map(([name, convert]) => [name, { convert }])),
-  buildImage: { prepare: prepareBuild },
+  buildImage: { prepare: prepareBuild, dial: dialBuild },
 });
 
 const methods = {

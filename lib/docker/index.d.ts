@@ -572,8 +572,14 @@ declare namespace Docker {
     forcerm?: boolean | string;
     pull?: boolean | string;
     registryconfig?: RegistryConfig | { base64: string };
+    /** By the ids that the Dockerfile has for them. Makes the build one by BuildKit. */
+    secrets?: { readonly [id: string]: BuildSecret };
+    /** Agents by the ids that the Dockerfile has for them, as paths of their sockets; `true`: that of `SSH_AUTH_SOCK`. */
+    ssh?: boolean | { readonly [id: string]: string | true };
     [name: string]: any;
   };
+  /** A value, where it is, or what gives it; at most 500 KiB. */
+  type BuildSecret = string | Uint8Array | { env: string } | { file: string } | (() => string | Uint8Array | Promise<string | Uint8Array>);
   interface ImageBuildContext {
     /** A folder. */
     context: string;

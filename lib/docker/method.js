@@ -104,6 +104,8 @@ function guarded(work, callback) {
   }
 }
 
+const dialPlain = ({ modem }, options, _, callback) => modem.dial(options, callback);
+
 /**
  * Runs `next` once the caller's credentials, or those that the docker CLI has, are in what was read.
  *
@@ -138,8 +140,9 @@ function withCredentials(endpoint, read, entity, next) {
  * @param {object} endpoint
  * @param {(entity: object, read: object) => void} [prepare] Changes what was read of the arguments.
  * @param {(entity: object, data: any, read: object) => unknown} [convert] Makes the result.
+ * @param {(entity: object, options: object, read: object, callback: Function) => void} [dial] Sends the request.
  */
-function createMethod(name, endpoint, { prepare, convert } = {}) {
+function createMethod(name, endpoint, { prepare, convert, dial = dialPlain } = {}) {
   const method = {
     [name](...args) {
       const read = readArguments(endpoint.args, args, this.defaultOptions?.[endpoint.defaults ?? name]);
@@ -147,7 +150,7 @@ function createMethod(name, endpoint, { prepare, convert } = {}) {
       return settle(this.modem, read.callback, (callback) => guarded(() => {
         const go = () => {
           prepare?.(this, read);
-          this.modem.dial(dialOptions(endpoint, read, this), (error, data) => {
+          dial(this, dialOptions(endpoint, read, this), read, (error, data) => {
             if (error || !convert) callback(error, data);
             else callback(...converted(() => convert(this, data, read)));
           });

@@ -82,7 +82,8 @@ class Modem {
    * Makes a request. `options` are those of docker-modem: `path`, `method`, `options` (the query if
    * the path has a `?`, and the body of a POST; `_query` and `_body` in it tell them apart),
    * `statusCodes`, `isStream`, `hijack`, `openStdin`, `file`, `authconfig`, `registryconfig`,
-   * `headers`, `allowEmpty`, `abortSignal`.
+   * `headers`, `allowEmpty`, `abortSignal`. `beside` is what lives as long as the request and its answer:
+   * `begin(giveUp)` and `end()` are called.
    *
    * @param {object} options
    * @param {(error: Error | null, data?: any) => void} callback
@@ -103,6 +104,22 @@ class Modem {
       this.#socketPath = null;
       throw error;
     }
+  }
+
+  /**
+   * Where a request goes that is not made by `dial`.
+   *
+   * @param {string} path
+   * @param {object} headers
+   */
+  async route(path, headers) {
+    if (this.#requests === null) await this.#open();
+    return {
+      requests: this.#requests,
+      target: this.#target(path, {}),
+      headers: this.#headers({ headers }, {}),
+      idleTimeout: this.timeout ?? 0,
+    };
   }
 
   /** @see {@link import('./demux').demuxStream} */
@@ -191,6 +208,7 @@ class Modem {
       gather: !options.isStream && !hijack,
       idleTimeout: this.timeout ?? 0,
       signal: options.abortSignal ?? (isAbortSignal(options.signal) ? options.signal : undefined),
+      beside: options.beside,
     };
   }
 

@@ -22,6 +22,7 @@ class EngineRequest {
   #done;
   #signal;
   #hijacks;
+  #beside;
   #settled = false;
 
   /**
@@ -36,12 +37,15 @@ class EngineRequest {
    * @param {boolean} wanted.gather Whether the answer is to come as a whole.
    * @param {number} wanted.idleTimeout In ms, 0 for none.
    * @param {AbortSignal} [wanted.signal]
+   * @param {{ begin: (giveUp: (error: Error) => void) => void, end: () => void }} [wanted.beside] What lives as
+   *   long as the request is under way.
    * @param {(error: Error | null, answer?: object) => void} done
    */
   constructor(requests, wanted, done) {
     this.#done = done;
     this.#signal = wanted.signal;
     this.#hijacks = wanted.hijack;
+    this.#beside = wanted.beside;
     if (this.#signal?.aborted) {
       this.#finish(aborted(this.#signal));
       return;
@@ -57,6 +61,7 @@ class EngineRequest {
       idleTimeout: wanted.idleTimeout,
     }, (signal, event) => this.#hear(signal, event));
     this.#signal?.addEventListener('abort', this.#abort, { once: true });
+    this.#beside?.begin((error) => this.#giveUp(error));
     if (body.source) this.#upload = new Upload(body, this.#native.input(), (error) => this.#giveUp(error));
   }
 
@@ -125,6 +130,7 @@ class EngineRequest {
 
   #release() {
     this.#upload?.stop();
+    this.#beside?.end();
     this.#signal?.removeEventListener('abort', this.#abort);
   }
 }

@@ -9,11 +9,13 @@
 //!        └─ processes/: ends what a command has started
 //!
 //! Requests ── request/ ── any request, as its caller words it; what the Docker API is made of
+//!   └─ BuildSession ── buildkit/ ── what a build may ask for
 //! ```
 //!
 //! An [`Engine`] holds no state of the engine but its version, and that only until a
 //! call fails: an engine may be restarted or replaced under a running server.
 
+mod buildkit;
 mod calls;
 mod connect;
 mod demux;
@@ -33,6 +35,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use buildkit::{BuildOffer, BuildOpening, BuildQuestion, BuildSession, Credentials, SshAgent};
 pub use demux::{Chunk, Demux, Framing, MAX_CHUNK, OutputStream, UnknownStream};
 pub use error::EngineError;
 pub use exec::{Exec, ExecSpec, ExecState, TerminalSize};

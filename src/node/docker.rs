@@ -97,6 +97,13 @@ impl NativeRequests {
     }
 }
 
+impl NativeRequests {
+    /// What it is made of, for whatever else goes over its connections.
+    pub(super) fn requests(&self) -> Requests {
+        self.requests.clone()
+    }
+}
+
 fn secure(options: &NativeEngineOptions, host: &EngineHost) -> Result<Secure, napi::Error<Code>> {
     let unusable =
         |message| NativeFailure { code: "DEW_BAD_OPTION", message, causes: Vec::new() }.thrown();
@@ -181,11 +188,7 @@ impl Drop for NativeDial {
 }
 
 fn engine_request(request: NativeRequest, input: &Arc<Pipe>) -> EngineRequest {
-    let mut words = request.headers.into_iter();
-    let mut headers = Vec::new();
-    while let (Some(name), Some(value)) = (words.next(), words.next()) {
-        headers.push((name, value));
-    }
+    let headers = pairs(request.headers);
     let body = match request.body {
         _ if request.streams => RequestBody::Stream(Box::pin(Upload(Arc::clone(input)))),
         Some(bytes) => RequestBody::Bytes(Bytes::from(Vec::from(bytes))),
@@ -199,6 +202,16 @@ fn engine_request(request: NativeRequest, input: &Arc<Pipe>) -> EngineRequest {
         body,
         idle_timeout: (!idle.is_zero()).then_some(idle),
     }
+}
+
+/// What comes as a list, two by two.
+pub(super) fn pairs(words: Vec<String>) -> Vec<(String, String)> {
+    let mut words = words.into_iter();
+    let mut pairs = Vec::new();
+    while let (Some(name), Some(value)) = (words.next(), words.next()) {
+        pairs.push((name, value));
+    }
+    pairs
 }
 
 /// A body that JavaScript writes.

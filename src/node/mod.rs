@@ -13,6 +13,7 @@ mod channel;
 mod client;
 mod docker;
 mod docker_answer;
+mod docker_build;
 mod docker_output;
 mod failure;
 mod options;

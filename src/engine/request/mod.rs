@@ -22,6 +22,7 @@ use futures_util::{Stream, StreamExt};
 use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Body as _, Frame, Incoming};
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -90,6 +91,14 @@ pub enum Content {
     Hijacked(HijackedInput, HijackedOutput),
 }
 
+/// What became of a request for another protocol.
+pub(in crate::engine) enum Upgrade {
+    /// The connection speaks it from here on.
+    Done(Upgraded),
+    /// The engine answered something else.
+    Refused(EngineResponse),
+}
+
 /// Makes requests of one engine. Cloning is cheap; nothing is sent before the first request.
 #[derive(Clone)]
 pub struct Requests {
@@ -128,24 +137,56 @@ impl Requests {
     ///
     /// Any but `AnswerLimit`. No status is an error.
     pub async fn send(&self, request: EngineRequest) -> Result<EngineResponse, RequestError> {
-        let idle = Idle::new(request.idle_timeout);
-        let response = match idle.watch(self.respond(request, &idle)).await {
-            Ok(response) => response?,
-            Err(Silent(after)) => return Err(self.silent(after)),
-        };
-        let status = response.status();
+        let (response, idle) = self.head(request).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(self.with_body(response, idle));
+        }
         let (reason, headers) = (reason(&response), pairs(response.headers()));
-        let content = if status == StatusCode::SWITCHING_PROTOCOLS {
-            let upgraded = hyper::upgrade::on(response)
-                .await
-                .map_err(|error| RequestError::from_connection(&self.host, &error))?;
-            let (input, output) = hijacked::split(&self.host, upgraded)?;
-            Content::Hijacked(input, output)
+        let (input, output) = hijacked::split(&self.host, self.taken_over(response).await?)?;
+        let content = Content::Hijacked(input, output);
+        Ok(EngineResponse { status: 101, reason, headers, content })
+    }
+
+    /// The same, for a connection that is to speak another protocol afterwards.
+    pub(in crate::engine) async fn upgrade(
+        &self,
+        request: EngineRequest,
+    ) -> Result<Upgrade, RequestError> {
+        let (response, idle) = self.head(request).await?;
+        Ok(if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            Upgrade::Done(self.taken_over(response).await?)
         } else {
-            let (body, host) = (response.into_body(), Arc::clone(&self.host));
-            Content::Body(ResponseBody { host, body, idle })
-        };
-        Ok(EngineResponse { status: status.as_u16(), reason, headers, content })
+            Upgrade::Refused(self.with_body(response, idle))
+        })
+    }
+
+    fn with_body(&self, response: Response<Incoming>, idle: Idle) -> EngineResponse {
+        EngineResponse {
+            status: response.status().as_u16(),
+            reason: reason(&response),
+            headers: pairs(response.headers()),
+            content: Content::Body(ResponseBody {
+                host: Arc::clone(&self.host),
+                body: response.into_body(),
+                idle,
+            }),
+        }
+    }
+
+    async fn taken_over(&self, response: Response<Incoming>) -> Result<Upgraded, RequestError> {
+        let upgraded = hyper::upgrade::on(response).await;
+        upgraded.map_err(|error| RequestError::from_connection(&self.host, &error))
+    }
+
+    async fn head(
+        &self,
+        request: EngineRequest,
+    ) -> Result<(Response<Incoming>, Idle), RequestError> {
+        let idle = Idle::new(request.idle_timeout);
+        match idle.watch(self.respond(request, &idle)).await {
+            Ok(response) => Ok((response?, idle)),
+            Err(Silent(after)) => Err(self.silent(after)),
+        }
     }
 
     /// The answer's head; makes a request that changes nothing again if its connection broke.

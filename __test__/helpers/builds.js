@@ -1,0 +1,51 @@
+'use strict';
+
+/** Builds for tests: a context in memory, the report as text. */
+
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const { Readable } = require('node:stream');
+
+const { packTar } = require('../../lib/docker/tar');
+const { IMAGES, LABEL, runId } = require('../../scripts/engine');
+const { find } = require('../../scripts/lib/tools');
+
+/** A context with `lines` behind a FROM, and with `files` by name: contents, or `{ content, mode }`. */
+function contextOf(lines, files = {}) {
+  const dockerfile = [`FROM ${IMAGES.busybox}`, ...lines, ''].join('\n');
+  const entries = Object.entries({ Dockerfile: dockerfile, ...files }).map(([name, given]) => {
+    const { content, mode = 0o644 } = typeof given === 'string' ? { content: given } : given;
+    const bytes = Buffer.from(content);
+    return {
+      name, type: 'file', mode, mtime: new Date(0), size: bytes.length, content: async function* chunks() { yield bytes; },
+    };
+  });
+  return Readable.from(packTar(entries), { objectMode: false });
+}
+
+/** Orders a build by BuildKit, of which nothing is taken from a cache. */
+function order(docker, context, options) {
+  return docker.buildImage(Array.isArray(context) ? contextOf(context) : context, {
+    version: '2', networkmode: 'none', nocache: true, labels: { [LABEL]: runId() }, ...options,
+  });
+}
+
+/** The same to its end: `{ error, text }`. */
+async function build(docker, context, options) {
+  const stream = await order(docker, context, options);
+  return new Promise((resolve) => {
+    docker.followProgress(stream, (error, output) => {
+      resolve({ error, text: output.map(({ stream: line }) => line ?? '').join('') });
+    });
+  });
+}
+
+/** A program of this machine with the libraries that it needs, as files of a context. */
+function withLibraries(name) {
+  const program = find(name);
+  const libraries = execFileSync('ldd', [program], { encoding: 'utf8' }).match(/\/\S+/g);
+  const files = [program, ...libraries].map((file) => [`root${file}`, { content: fs.readFileSync(file), mode: 0o755 }]);
+  return Object.fromEntries(files);
+}
+
+module.exports = { build, contextOf, order, withLibraries };
