@@ -90,7 +90,7 @@ async function missingPackages({ test }) {
     missing.push(['docker-registry', 'the tests of pulls and pushes need a registry: install Debian\'s docker-registry, or its program']);
   }
   if (test && !tools.find('sshd')) missing.push(['openssh-server', 'the tests of engines behind ssh need an sshd: install OpenSSH']);
-  if (test && !['ssh', 'ssh-agent', 'ssh-add', 'ssh-keygen'].every(tools.find)) {
+  if (test && !['ssh', 'ssh-agent', 'ssh-add', 'ssh-keygen'].every((name) => tools.find(name))) {
     missing.push(['openssh-client', 'the tests of ssh and of its agents need it: install OpenSSH\'s client']);
   }
   if (test && !tools.find('ps')) missing.push(['procps', 'the engine lists processes with `ps`: install it']);
