@@ -106,7 +106,7 @@ describe('buildImage', () => {
   let docker;
   before('a client', () => { docker = new Docker({ socketPath: engineSocket() }); });
   const labels = { [LABEL]: runId() };
-  const build = (file, options) => docker.buildImage(file, { networkmode: 'none', labels, ...options }).then((stream) => new Promise((resolve) => {
+  const build = (file, options) => docker.buildImage(file, { networkmode: 'none', nocache: true, labels, ...options }).then((stream) => new Promise((resolve) => {
     docker.followProgress(stream, (error, output) => resolve({ error, text: output.map(({ stream: line }) => line ?? '').join('') }));
   }));
 

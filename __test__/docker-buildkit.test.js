@@ -14,13 +14,14 @@ const { inspect } = require('node:util');
 const { Docker } = require('..');
 const { IMAGES, ensureImage, startPrivateEngine } = require('../scripts/engine');
 const { withArgument } = require('../scripts/lib/processes');
-const { build, contextOf, order, withLibraries } = require('./helpers/builds');
+const { build, contextOf, order, stage, withLibraries } = require('./helpers/builds');
 const { engineSocket, uniqueSleep } = require('./helpers/container');
 const { until, within } = require('./helpers/deadline');
 const { useFakeEngines } = require('./helpers/fake-engine');
 const { fdCount, fdTargets } = require('./helpers/procs');
 const { node } = require('./helpers/program');
 const { ACCOUNT, startRegistry } = require('./helpers/registry');
+const { useSshd } = require('./helpers/sshd');
 
 const LIMIT = 500 * 1024;
 const WORD = 'quite-a-secret-word';
@@ -48,7 +49,7 @@ const settled = async (before) => {
 
 describe('a build by BuildKit', () => {
   it('tells of its progress, over several stages', async () => {
-    const { error, text } = await build(docker, ['RUN echo "said $((6 * 7))"', `FROM ${IMAGES.busybox}`, 'COPY --from=0 /bin/busybox /copy', 'RUN echo two >&2']);
+    const { error, text } = await build(docker, ['RUN echo "said $((6 * 7))"', ...stage(), 'COPY --from=0 /bin/busybox /copy', 'RUN echo two >&2']);
     assert.equal(error, null, text);
     assert.match(text, /RUN echo "said/);
     assert.match(text, /^said 42$/m);
@@ -73,7 +74,7 @@ describe('a build by BuildKit', () => {
   });
 
   it('takes a folder, a callback, and names', async () => {
-    fs.writeFileSync(path.join(folder, 'Dockerfile'), `FROM ${IMAGES.busybox}\nCOPY said /\nRUN cat /said\n`);
+    fs.writeFileSync(path.join(folder, 'Dockerfile'), [...stage(), 'COPY said /', 'RUN cat /said', ''].join('\n'));
     fs.writeFileSync(path.join(folder, 'said'), 'in a file\n');
     const name = `dew-buildkit-${process.pid}`;
     const options = { version: '2', t: name, networkmode: 'none', nocache: true };
@@ -168,9 +169,8 @@ describe('secrets of a build', () => {
 
   it('of many builds at once do not mix', async () => {
     const numbers = Array.from({ length: 20 }, (_, index) => index);
-    // The steps must differ: equal ones that run at the same time are one to the builder, whoever asked first.
     const outcomes = await Promise.all(numbers.map((number) =>
-      build(docker, [`ENV NUMBER=${number}`, print('word')], { secrets: { word: number % 2 ? `value ${number}` : async () => `value ${number}` } })));
+      build(docker, [print('word')], { secrets: { word: number % 2 ? `value ${number}` : async () => `value ${number}` } })));
     assert.deepEqual(outcomes.map(({ error, text }) => [error, /^word:(.*)$/m.exec(text)?.[1]]), numbers.map((number) => [null, `value ${number}`]));
   });
 
@@ -375,7 +375,7 @@ describe('credentials of a build', () => {
 
   /** What a build from that image says with `options`, by a client with `settings`. */
   const from = async (options, settings) => {
-    fs.writeFileSync(path.join(folder, 'Dockerfile'), `FROM ${name}\nRUN echo built\n`);
+    fs.writeFileSync(path.join(folder, 'Dockerfile'), [...stage(name), 'RUN echo built', ''].join('\n'));
     const client = new Docker({ socketPath: engineSocket(), credentials: false, ...settings });
     return build(client, { context: folder }, options);
   };
@@ -418,6 +418,21 @@ describe('credentials of a build', () => {
   it('of another registry are not given away', async () => {
     isRefused(await from({ authconfig: { ...ACCOUNT, serveraddress: 'elsewhere.example' } }));
     isRefused(await from({}));
+  });
+});
+
+describe('a build on an engine behind ssh', () => {
+  const sshd = useSshd();
+
+  it('has its session, too', async () => {
+    const client = new Docker({ protocol: 'ssh', host: `engine${engineSocket()}`, sshOptions: sshd.current.options(), credentials: false });
+    const { error, text } = await build(client, [print('word')], { secrets: { word: Buffer.alloc(100_000, 'x') } });
+    assert.equal(error, null, text);
+    assert.match(text, /^word:x{1000}/m);
+    const controller = new AbortController();
+    const secrets = { word: () => { controller.abort(); return 'given'; } };
+    const { error: given } = await build(client, [print('word')], { secrets, signal: controller.signal });
+    assert.equal(given.code, 'ABORT_ERR');
   });
 });
 

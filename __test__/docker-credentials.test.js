@@ -47,7 +47,8 @@ describe('credentials for a registry', () => {
 
   /** What the engine gets of a call: the decoded headers. */
   async function sentBy(call, options = {}) {
-    const engine = await fake((_, response) => response.end('{}'));
+    // No session for builds: they have their credentials otherwise.
+    const engine = await fake(({ url }, response) => response.writeHead(url.startsWith('/session') ? 404 : 200).end('{}'));
     await call(new Docker({ socketPath: engine.socketPath, ...options }));
     const { headers } = engine.requests.at(-1);
     return { auth: decoded(headers['x-registry-auth']), config: decoded(headers['x-registry-config']) };

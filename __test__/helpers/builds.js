@@ -3,6 +3,7 @@
 /** Builds for tests: a context in memory, the report as text. */
 
 const { execFileSync } = require('node:child_process');
+const { randomUUID } = require('node:crypto');
 const fs = require('node:fs');
 const { Readable } = require('node:stream');
 
@@ -10,9 +11,15 @@ const { packTar } = require('../../lib/docker/tar');
 const { IMAGES, LABEL, runId } = require('../../scripts/engine');
 const { find } = require('../../scripts/lib/tools');
 
-/** A context with `lines` behind a FROM, and with `files` by name: contents, or `{ content, mode }`. */
+/**
+ * The first lines of a stage whose steps are those of no other: equal steps at the same time are one to the builder, whoever
+ * asked for it, and only one of the builds is told of it.
+ */
+const stage = (image = IMAGES.busybox) => [`FROM ${image}`, `ENV BUILD=${randomUUID()}`];
+
+/** A context with a stage of `lines`, and with `files` by name: contents, or `{ content, mode }`. */
 function contextOf(lines, files = {}) {
-  const dockerfile = [`FROM ${IMAGES.busybox}`, ...lines, ''].join('\n');
+  const dockerfile = [...stage(), ...lines, ''].join('\n');
   const entries = Object.entries({ Dockerfile: dockerfile, ...files }).map(([name, given]) => {
     const { content, mode = 0o644 } = typeof given === 'string' ? { content: given } : given;
     const bytes = Buffer.from(content);
@@ -48,4 +55,4 @@ function withLibraries(name) {
   return Object.fromEntries(files);
 }
 
-module.exports = { build, contextOf, order, withLibraries };
+module.exports = { build, contextOf, order, stage, withLibraries };
