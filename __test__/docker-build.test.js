@@ -81,6 +81,16 @@ describe('a context', () => {
     ]);
     assert.ok(list(await bytesOf(contextArchive({ context: folder }))).includes('Dockerfile'));
   });
+
+  it('goes by the Dockerfile\'s own list instead, for builders that do', async () => {
+    for (const name of ['Dockerfile', 'docker/Other', 'a', 'b']) write(name);
+    write('.dockerignore', 'a\n');
+    write('docker/Other.dockerignore', 'b\n');
+    const of = async (dockerfile, options) => list(await bytesOf(contextArchive({ context: folder, src: ['a', 'b'] }, dockerfile, options)));
+    assert.deepEqual(await of('docker/Other', { ownPatterns: true }), ['a']);
+    assert.deepEqual(await of('Dockerfile', { ownPatterns: true }), ['b']);
+    assert.deepEqual(await of('docker/Other'), ['b']);
+  });
 });
 
 describe('.dockerignore', () => {

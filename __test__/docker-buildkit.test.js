@@ -89,6 +89,15 @@ describe('a build by BuildKit', () => {
     await docker.getImage(name).remove();
   });
 
+  it('leaves out what the Dockerfile\'s own list says', async () => {
+    for (const name of ['a', 'b']) fs.writeFileSync(path.join(folder, name), name);
+    fs.writeFileSync(path.join(folder, 'Other'), [...stage(), 'COPY . /context', 'RUN echo there: $(ls /context)', ''].join('\n'));
+    fs.writeFileSync(path.join(folder, 'Other.dockerignore'), '*\n!a\n');
+    const { error, text } = await build(docker, { context: folder }, { dockerfile: 'Other' });
+    assert.equal(error, null, text);
+    assert.match(text, /^there: Other a$/m);
+  });
+
   it('lets the process end by itself', async () => {
     const scene = `
       const { Docker } = require(${JSON.stringify(path.join(__dirname, '..'))});
@@ -504,7 +513,6 @@ describe('a builder', () => {
       resolve({ request, socket });
     }));
     const over = build(new Docker({ socketPath: engine.socketPath, credentials: false }), [], options);
-    over.catch(() => {});
     await work(await within('session', turned));
     await until('request for the build', () => answer !== null);
     answer.end();

@@ -37,9 +37,14 @@ function order(docker, context, options) {
   });
 }
 
-/** The same to its end: `{ error, text }`. */
+/** The same to its end: `{ error, text }`, also if it ends before there is a report. */
 async function build(docker, context, options) {
-  const stream = await order(docker, context, options);
+  let stream;
+  try {
+    stream = await order(docker, context, options);
+  } catch (error) {
+    return { error, text: '' };
+  }
   return new Promise((resolve) => {
     docker.followProgress(stream, (error, output) => {
       resolve({ error, text: output.map(({ stream: line }) => line ?? '').join('') });

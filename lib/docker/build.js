@@ -1,6 +1,7 @@
 'use strict';
 
 const { badOption } = require('../errors');
+const { usesBuildKit } = require('./buildkit');
 const { contextArchive } = require('./context');
 const { BuildSession } = require('./session');
 
@@ -11,10 +12,8 @@ function prepareBuild({ modem }, read) {
   delete options.secrets;
   delete options.ssh;
   if (Array.isArray(options.cachefrom)) options.cachefrom = JSON.stringify(options.cachefrom);
-  if (secrets !== undefined || (ssh !== undefined && ssh !== false)) {
-    options.version ??= '2';
-    if (`${options.version}` !== '2') throw badOption('options.secrets and options.ssh are for builds with version: \'2\'');
-  }
+  if (usesBuildKit({ ...options, secrets, ssh })) options.version = '2';
+  else if (secrets || ssh) throw badOption('options.secrets and options.ssh are for builds with version: \'2\'');
   read.offer = {
     secrets,
     ssh,
@@ -35,9 +34,10 @@ function prepareBuild({ modem }, read) {
  */
 function dialBuild({ modem }, options, read, callback) {
   const query = options.options._query;
+  const isBuildKit = `${query.version}` === '2';
   const dial = (session) => {
     const { file } = options;
-    const archive = file?.context === undefined ? file : contextArchive(file, query.dockerfile);
+    const archive = file?.context === undefined ? file : contextArchive(file, query.dockerfile, { ownPatterns: isBuildKit });
     const beside = session && { begin: (giveUp) => session.begin(giveUp), end: () => session.close() };
     const _query = session ? { ...query, session: session.id } : query;
     modem.dial({ ...options, options: { ...options.options, _query }, file: archive, beside }, (error, data) => {
@@ -45,7 +45,7 @@ function dialBuild({ modem }, options, read, callback) {
       callback(error, data);
     });
   };
-  if (`${query.version}` !== '2') {
+  if (!isBuildKit) {
     dial(null);
     return;
   }

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * What BuildKit reports of a build: messages of moby.buildkit.v1.StatusResponse, in the encoding of
+ * Which builds are BuildKit's, and what it reports of them: messages of moby.buildkit.v1.StatusResponse, in the encoding of
  * protocol buffers, in base64, as `aux` of a line of the report of progress.
  */
 
@@ -108,4 +108,9 @@ function readableEvents(event) {
   return [event];
 }
 
-module.exports = { readableEvents };
+/** Whether a build with these options is one by BuildKit; what only BuildKit can do chooses it. */
+function usesBuildKit({ version, secrets, ssh }) {
+  return `${version ?? (secrets || ssh ? 2 : 1)}` === '2';
+}
+
+module.exports = { readableEvents, usesBuildKit };

@@ -15,18 +15,20 @@ const { packTar } = require('./tar');
  *
  * @param {{ context: string, src?: string[] }} given `src` is relative to `context`; default all of it.
  * @param {string} [dockerfile] Sent whatever `.dockerignore` says, as is `.dockerignore` itself.
+ * @param {{ ownPatterns?: boolean }} [options] Whether the Dockerfile's own `<name>.dockerignore` counts instead, if there is one.
  * @returns {import('node:stream').Readable}
  */
-function contextArchive({ context, src = ['.'] }, dockerfile = 'Dockerfile') {
-  const archive = Readable.from(packTar(collect(context, src, dockerfile)), { objectMode: false });
+function contextArchive({ context, src = ['.'] }, dockerfile = 'Dockerfile', { ownPatterns = false } = {}) {
+  const own = ownPatterns ? [`${dockerfile}.dockerignore`] : [];
+  const archive = Readable.from(packTar(collect(context, src, dockerfile, own)), { objectMode: false });
   const gzip = zlib.createGzip();
   archive.once('error', (error) => gzip.destroy(error));
   gzip.once('close', () => archive.destroy());
   return archive.pipe(gzip);
 }
 
-async function* collect(context, src, dockerfile) {
-  const patterns = await readPatterns(context);
+async function* collect(context, src, dockerfile, own) {
+  const patterns = await readPatterns(context, [...own, '.dockerignore']);
   const always = new Set(['.dockerignore', path.posix.normalize(dockerfile)]);
   const seen = new Set();
   for (const one of src) yield* walk(path.posix.normalize(toSlashes(one)).replace(/\/$/, ''));
@@ -48,13 +50,16 @@ async function* collect(context, src, dockerfile) {
   }
 }
 
-async function readPatterns(context) {
-  try {
-    return new IgnorePatterns(await fs.promises.readFile(path.join(context, '.dockerignore'), 'utf8'));
-  } catch (error) {
-    if (error.code === 'ENOENT') return new IgnorePatterns('');
-    throw error;
+/** The patterns of the first of `names` that is there. */
+async function readPatterns(context, names) {
+  for (const name of names) {
+    try {
+      return new IgnorePatterns(await fs.promises.readFile(path.join(context, name), 'utf8'));
+    } catch (error) {
+      if (error.code !== 'ENOENT') throw error;
+    }
   }
+  return new IgnorePatterns('');
 }
 
 module.exports = { contextArchive };

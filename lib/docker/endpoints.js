@@ -21,6 +21,8 @@
  * - `auth`: credentials to send where there are none.
  */
 
+const { usesBuildKit } = require('./buildkit');
+
 /** The work may come to any registry. */
 const ALL_REGISTRIES = Symbol('all registries');
 
@@ -185,7 +187,7 @@ const Docker = {
   checkAuth: post('/auth', SERVER_ERROR, BODY),
   buildImage: post('/build', SERVER_ERROR, {
     // BuildKit asks for them by its session.
-    stream: true, args: 'context', registry: ({ version }) => `${version}` !== '2' && ALL_REGISTRIES,
+    stream: true, args: 'context', registry: (options) => !usesBuildKit(options) && ALL_REGISTRIES,
   }),
   listContainers: get('/containers/json', BAD_PARAMETER),
   listImages: get('/images/json', BAD_PARAMETER),
