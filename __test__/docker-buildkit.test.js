@@ -299,12 +299,11 @@ describe('the end of a build by BuildKit', () => {
     const before = open();
     const number = uniqueSleep();
     const controller = new AbortController();
-    const over = build(docker, [secret('word', `cat /run/secrets/word && sleep ${number}`)], { secrets: { word: 'given' }, signal: controller.signal });
+    const over = build(docker, [secret('word', `grep given /run/secrets/word && sleep ${number}`)], { secrets: { word: 'given' }, signal: controller.signal });
     await waiting(number);
     controller.abort();
-    const { error, text } = await over;
+    const { error } = await over;
     assert.equal(error.code, 'ABORT_ERR');
-    assert.match(text, /^given/m);
     await until('end of the command', () => running(number).length === 0);
     await settled(before);
   });
