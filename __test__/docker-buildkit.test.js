@@ -14,7 +14,7 @@ const { inspect } = require('node:util');
 const { Docker } = require('..');
 const { IMAGES, ensureImage, startPrivateEngine } = require('../scripts/engine');
 const { withArgument } = require('../scripts/lib/processes');
-const { build, contextOf, order, stage, withLibraries } = require('./helpers/builds');
+const { build, contextOf, order, stage, useCache, withLibraries } = require('./helpers/builds');
 const { engineSocket, uniqueSleep } = require('./helpers/container');
 const { until, within } = require('./helpers/deadline');
 const { useFakeEngines } = require('./helpers/fake-engine');
@@ -33,9 +33,14 @@ const withoutWord = (value) => assert.doesNotMatch(inspect(value, { depth: 10 })
 
 let docker;
 let folder;
-before('a client', () => { docker = new Docker({ socketPath: engineSocket(), credentials: false }); });
-beforeEach('make a folder', () => { folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dew-build-')); });
-afterEach('remove it', () => fs.rmSync(folder, { recursive: true, force: true }));
+
+/** A client of the engine, and a folder for each test, for the enclosing `describe`. */
+function useClient() {
+  before('a client', () => { docker = new Docker({ socketPath: engineSocket(), credentials: false }); });
+  useCache(() => docker);
+  beforeEach('make a folder', () => { folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dew-build-')); });
+  afterEach('remove it', () => fs.rmSync(folder, { recursive: true, force: true }));
+}
 
 /** How the descriptors of this process were, for `settled` to wait until they are so again. */
 const open = () => ({ count: fdCount(), targets: fdTargets() });
@@ -48,6 +53,7 @@ const settled = async (before) => {
 };
 
 describe('a build by BuildKit', () => {
+  useClient();
   it('tells of its progress, over several stages', async () => {
     const { error, text } = await build(docker, ['RUN echo "said $((6 * 7))"', ...stage(), 'COPY --from=0 /bin/busybox /copy', 'RUN echo two >&2']);
     assert.equal(error, null, text);
@@ -112,6 +118,7 @@ describe('a build by BuildKit', () => {
 });
 
 describe('secrets of a build', () => {
+  useClient();
   it('are given from text, bytes, the environment, a file and a function', async () => {
     fs.writeFileSync(path.join(folder, 'file'), 'of a file');
     process.env.DEW_TEST_WORD = 'of the environment';
@@ -223,6 +230,7 @@ describe('secrets of a build', () => {
 });
 
 describe('ssh agents of a build', () => {
+  useClient();
   let files;
   let agent;
   before('read ssh-add, which the image lacks', () => { files = withLibraries('ssh-add'); });
@@ -292,6 +300,7 @@ describe('ssh agents of a build', () => {
 });
 
 describe('the end of a build by BuildKit', () => {
+  useClient();
   const running = (number) => withArgument(number).filter(({ argv }) => argv[0] === 'sleep');
   const waiting = async (number) => within('begin of the command', until('sleep', () => running(number).length > 0));
 
@@ -366,6 +375,7 @@ describe('the end of a build by BuildKit', () => {
 });
 
 describe('credentials of a build', () => {
+  useClient();
   let registry;
   let name;
   before('start a registry with an image', async () => {
@@ -430,6 +440,7 @@ describe('credentials of a build', () => {
 });
 
 describe('a build on an engine behind ssh', () => {
+  useClient();
   const sshd = useSshd();
 
   it('has its session, too', async () => {
@@ -445,6 +456,7 @@ describe('a build on an engine behind ssh', () => {
 });
 
 describe('a build on an engine without sessions', () => {
+  useClient();
   const fake = useFakeEngines();
   const answer = (request, response) => {
     request.resume();

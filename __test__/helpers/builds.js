@@ -60,4 +60,21 @@ function withLibraries(name) {
   return Object.fromEntries(files);
 }
 
-module.exports = { build, contextOf, order, stage, withLibraries };
+/** Removes, after the enclosing `describe`, what builds have left in the builder's cache meanwhile. */
+function useCache(clientOf) {
+  let start;
+  before('look at the engine\'s clock', async () => {
+    start = (await clientOf().info()).SystemTime;
+  });
+  after('empty the cache', async () => {
+    const docker = clientOf();
+    const left = async () => ((await docker.df({ type: 'build-cache' })).BuildCache ?? [])
+      .filter(({ InUse, CreatedAt }) => !InUse && Date.parse(CreatedAt) >= Date.parse(start)).map(({ ID }) => ID);
+    for (let ids = await left(), before = Infinity; ids.length > 0 && ids.length < before; ids = await left()) {
+      before = ids.length;
+      await docker.pruneBuilder({ all: true, filters: { id: [`"${ids.join('|')}"`] } });
+    }
+  });
+}
+
+module.exports = { build, contextOf, order, stage, useCache, withLibraries };
