@@ -2,14 +2,20 @@
 
 /** Builds for tests: a context in memory, the report as text. */
 
+const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
 const { randomUUID } = require('node:crypto');
 const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { Readable } = require('node:stream');
+const { inspect } = require('node:util');
 
+const { Docker } = require('../..');
 const { packTar } = require('../../lib/docker/tar');
 const { IMAGES, LABEL, runId } = require('../../scripts/engine');
 const { find } = require('../../scripts/lib/tools');
+const { engineSocket } = require('./container');
 
 /**
  * The first lines of a stage whose steps are those of no other: equal steps at the same time are one to the builder, whoever
@@ -77,4 +83,33 @@ function useCache(clientOf) {
   });
 }
 
-module.exports = { build, contextOf, order, stage, useCache, withLibraries };
+/**
+ * For each test of the enclosing `describe` a client of the engine, and a folder.
+ *
+ * @param {(given: { docker: Docker, folder: string }) => void} give Called before each test.
+ */
+function useBuilds(give) {
+  let docker;
+  let folder;
+  before('a client', () => { docker = new Docker({ socketPath: engineSocket(), credentials: false }); });
+  useCache(() => docker);
+  beforeEach('make a folder', () => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dew-build-'));
+    give({ docker, folder });
+  });
+  afterEach('remove it', () => fs.rmSync(folder, { recursive: true, force: true }));
+}
+
+/** The step of a build that runs `command` with a secret. */
+const secret = (id, command, more = '') => `RUN --mount=type=secret,id=${id}${more} ${command}`;
+
+/** The step that prints a secret. */
+const print = (id) => secret(id, `echo "${id}:$(cat /run/secrets/${id})"`);
+
+/** The error of what has to fail. */
+const failing = (promise) => promise.then(() => assert.fail('there is no error'), (error) => error);
+
+/** Looks for a word where none of it may be. */
+const without = (word, value) => assert.doesNotMatch(inspect(value, { depth: 10 }), new RegExp(word));
+
+module.exports = { build, contextOf, failing, order, print, secret, stage, useBuilds, withLibraries, without };
