@@ -36,10 +36,6 @@ function divide(endpoint, { options, body }) {
   return { _query: { ...query, ..._query }, _body: _body ?? body ?? others };
 }
 
-function statusCodes(reasons) {
-  return { 200: true, 201: true, 204: true, ...reasons };
-}
-
 /**
  * What `modem.dial` is to be asked for.
  *
@@ -54,7 +50,7 @@ function dialOptions(endpoint, read, values) {
     path: `${fillPath(endpoint.path, { ...values, checkpoint: read.checkpoint })}?`,
     method: endpoint.method,
     options: divide(endpoint, read),
-    statusCodes: statusCodes(endpoint.reasons),
+    statusCodes: endpoint.statusCodes,
     abortSignal: read.abortSignal,
     authconfig: read.auth || endpoint.auth,
     registryconfig: read.registryconfig,
