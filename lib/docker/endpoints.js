@@ -82,6 +82,7 @@ const Container = {
   exec: post('/containers/{id}/exec', { ...NO_CONTAINER, 409: 'container stopped/paused' }, { ...BODY, gives: 'Exec' }),
   commit: post('/commit', NO_CONTAINER, {
     query: ['author', 'changes', 'comment', 'container', 'pause', 'repo', 'tag'],
+    allowEmpty: true, // podman wants a body
   }),
   stop: post('/containers/{id}/stop', { 304: 'container already stopped', ...NO_CONTAINER }),
   restart: post('/containers/{id}/restart', NO_CONTAINER),

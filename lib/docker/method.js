@@ -2,7 +2,6 @@
 
 const { badOption } = require('../errors');
 const { readArguments } = require('./arguments');
-const { allCredentials, credentialsFor } = require('./credentials');
 const { ALL_REGISTRIES } = require('./endpoints');
 
 /**
@@ -120,6 +119,8 @@ function withCredentials(endpoint, read, entity, next) {
   }
   // A stream that breaks meanwhile is asked for its error when it is to be sent.
   (read.file ?? read.context)?.on?.('error', () => {});
+  // Loaded when they are asked for: most programs do without.
+  const { allCredentials, credentialsFor } = require('./credentials');
   const options = { signal: read.abortSignal };
   const looking = name === ALL_REGISTRIES ? allCredentials(options) : credentialsFor(name, options);
   looking.then((found) => {
