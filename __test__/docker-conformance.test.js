@@ -6,8 +6,26 @@ const assert = require('node:assert/strict');
 const { PassThrough } = require('node:stream');
 
 const { IMAGES, LABEL, runId } = require('../scripts/engine');
+const { kindOf } = require('../scripts/lib/engine-api');
 const { both, bytesOf, containerOptions, twins } = require('./helpers/twins');
 const { useContainer } = require('./helpers/container');
+
+/** What podman 4.3 does otherwise than Docker Engine, by the names of the tests: it fails, or it does not. */
+const ON_PODMAN = {
+  listPlugins: 'fails', // it has none
+  'network.inspect': 'fails', // and none of the name `none`
+  'container: rename, update': 'fails', // there is no update
+  'image: import, load': 'fails', // what is imported gets no name
+  'not in a swarm, secrets': 'works', // secrets are its own
+  'already stopped': 'works',
+};
+/** dockerode sends its options as JSON on a connection that it wants hijacked; podman takes them for input. */
+const THEIR_NOISE = /^\{"stream":true[^}]*\}/;
+
+let kind;
+before('look what the engine is', async () => { kind = await kindOf(process.env.DOCKER_HOST); });
+
+const onPodman = (test) => (kind === 'podman' ? ON_PODMAN[test.test.title] : undefined);
 
 /** The same from both, and not by both failing alike unless that is what is looked for. */
 async function same(scene, { fails = false } = {}) {
@@ -81,7 +99,9 @@ describe('ours and dockerode read the same', () => {
     'container.export, its beginning': async (docker) =>
       (await bytesOf(await docker.getContainer(shared.id).export())).subarray(257, 262),
   };
-  for (const [name, scene] of Object.entries(readings)) it(name, () => same(scene));
+  for (const [name, scene] of Object.entries(readings)) {
+    it(name, function test() { return same(scene, { fails: onPodman(this) === 'fails' }); });
+  }
 
   it('container.inspect by callback', () => same((docker) => new Promise((resolve, reject) => {
     docker.getContainer(shared.id).inspect((error, data) => (error ? reject(error) : resolve(data)));
@@ -165,7 +185,9 @@ describe('ours and dockerode change the same', () => {
       return [loaded, Object.keys(report)];
     },
   };
-  for (const [name, scene] of Object.entries(changes)) it(name, () => same(scene));
+  for (const [name, scene] of Object.entries(changes)) {
+    it(name, function test() { return same(scene, { fails: onPodman(this) === 'fails' }); });
+  }
 });
 
 describe('ours and dockerode fail the same', () => {
@@ -198,11 +220,11 @@ describe('ours and dockerode fail the same', () => {
   };
   const withoutJsonOfStreams = (failed) => ({ ...failed, json: null });
   for (const [name, scene] of Object.entries(failures)) {
-    it(name, async () => {
+    it(name, async function test() {
       const { ours, theirs } = await both(scene);
-      assert.ok(theirs.failed, JSON.stringify(theirs));
+      assert.equal('failed' in theirs, onPodman(this) !== 'works', JSON.stringify(theirs));
       // What refuses a stream has its JSON with ours only.
-      if (theirs.failed.json === null) {
+      if (theirs.failed?.json === null) {
         assert.deepEqual(withoutJsonOfStreams(ours.failed), withoutJsonOfStreams(theirs.failed));
       } else {
         assert.deepEqual(ours, theirs);
@@ -269,14 +291,14 @@ describe('ours and dockerode stream the same', () => {
     'two streams': [['sh', '-c', 'echo a; echo b >&2'], 'two', { Tty: false }],
   })) {
     it(`run() into ${name}`, () => same(async (docker) => {
-      const [command, kind, options] = args;
-      const outputs = kind === 'one' ? [new PassThrough()] : [new PassThrough(), new PassThrough()];
+      const [command, into, options] = args;
+      const outputs = into === 'one' ? [new PassThrough()] : [new PassThrough(), new PassThrough()];
       const reading = Promise.all(outputs.map(bytesOf));
-      const [data, container] = await docker.run(IMAGES.busybox, command, kind === 'one' ? outputs[0] : outputs, {
+      const [data, container] = await docker.run(IMAGES.busybox, command, into === 'one' ? outputs[0] : outputs, {
         HostConfig: { NetworkMode: 'none' }, Labels: { [LABEL]: runId() }, ...options,
       });
       await container.remove();
-      return [data.StatusCode, (await reading).map(String)];
+      return [data.StatusCode, (await reading).map((text) => `${text}`.replace(kind === 'podman' ? THEIR_NOISE : '', ''))];
     }));
   }
 

@@ -210,6 +210,5 @@ describe('credentials for a registry', () => {
     const mine = { 'reg.example': { username: 'u', password: 'ÿ?>' } };
     assert.deepEqual((await sentBy((docker) => build(docker, { registryconfig: mine }))).config, mine);
     assert.equal((await sentBy((docker) => build(docker, { authconfig: false }))).config, undefined);
-    assert.equal((await sentBy((docker) => build(docker, { version: '2' }))).config, undefined);
   });
 });

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * Server and client, once through, without a test framework: runs in Node, Bun and Deno.
+ * Server, client and the engine's API, once through, without a test framework: runs in Node, Bun and Deno.
  * Needs DOCKER_HOST and the test image; `node scripts/engine.js run -- node __test__/smoke.js`
  * brings both. Prints OK and ends by itself with status 0.
  */
@@ -9,7 +9,7 @@
 const assert = require('node:assert');
 const { once } = require('node:events');
 
-const { DockerServer, DockerClient } = require('../index.js');
+const { Docker, DockerServer, DockerClient } = require('../index.js');
 const { call, ask, findEngine, IMAGES, LABEL, runId } = require('../scripts/engine.js');
 
 const DEADLINE_MS = 30000;
@@ -51,6 +51,15 @@ async function main() {
     assert.strictEqual(terminal.code, 200);
 
     await server.close();
+
+    const container = new Docker().getContainer(Id);
+    assert.strictEqual((await container.inspect()).State.Running, true);
+    const { stdout, stderr, exitCode } = await container.run(['sh', '-c', 'wc -c; echo late >&2; exit 3'], { input: bulk });
+    assert.deepStrictEqual([`${stdout}`.trim(), `${stderr}`, exitCode], [String(bulk.length), 'late\n', 3]);
+    await container.copyTo(bulk, '/tmp/bulk');
+    const { size } = JSON.parse((await container.run(['stat', '-c', '{"size":%s}', '/tmp/bulk'])).stdout);
+    assert.strictEqual(size, bulk.length);
+    await assert.rejects(new Docker().getContainer('no-such').start(), { code: 'DEW_ENGINE_NOT_FOUND', statusCode: 404 });
   } finally {
     await call(engine, 'DELETE', `/containers/${Id}?force=1&v=1`);
   }

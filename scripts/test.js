@@ -27,6 +27,7 @@ const linux = () => (process.platform === 'linux' && process.arch === 'x64' ? nu
 const STEPS = [
   { name: 'cargo', command: ['cargo', 'test', '--all-features'] },
   { name: 'podman', command: ['cargo', 'test', '--all-features', '--test', 'engine', '--test', 'processes', '--test', 'session'], podman: true, unless: root },
+  { name: 'podmanjs', command: mocha(process.execPath), files: ['__test__/docker-conformance.test.js', '__test__/docker-copy.test.js'], podman: true, unless: root },
   { name: 'types', command: [process.execPath, at('node_modules/typescript/bin/tsc'), '--noEmit', '-p', '__test__/types'] },
   { name: 'mocha', command: mocha(process.execPath), files: TESTS },
   { name: 'node22', command: mocha(runtime('node22/bin/node')), files: TESTS, unless: linux },
@@ -61,7 +62,7 @@ async function runStep(engine, { name, command, files, unless, podman }, rest) {
   }
   // Files that the caller names take the place of all of them.
   const named = rest.some((word) => word.endsWith('.test.js'));
-  const words = [...command, ...(files && !named ? [files] : []), ...rest];
+  const words = [...command, ...(files && !named ? [files].flat() : []), ...rest];
   console.log(`\n== ${name}: ${words.join(' ').replaceAll(`${ROOT}/`, '')}`);
   const began = Date.now();
   const own = podman && await startPrivatePodman();

@@ -30,6 +30,18 @@ async function use(): Promise<void> {
   await docker.buildImage({ context: '.' }, { secrets: { a: 7 } });
   // @ts-expect-error A number is no socket.
   await docker.buildImage({ context: '.' }, { ssh: { a: 7 } });
+  const port: string | undefined = (await container.waitFor({ log: /port (\d+)/ }, { timeout: 5000 }))[1];
+  await container.waitFor({ healthy: true }, { signal: AbortSignal.timeout(1) });
+  await container.waitFor({ port: 80 });
+  // @ts-expect-error One of them.
+  await container.waitFor({ healthy: false });
+  await container.copyTo('folder', '/tmp/', { uid: 1000 });
+  await container.copyTo(Buffer.from('x'), '/tmp/x', { mode: 0o600 });
+  const { entries, skipped }: { entries: number; skipped: string[] } = await container.copyFrom('/etc', 'etc');
+  await container[Symbol.asyncDispose]();
+  await docker.pull('image', { authconfig: false });
+  await new Docker({ credentials: false }).getPlugin('p').push({ authconfig: { username: 'u', password: 'p' } });
+  console.log(port, entries, skipped);
   docker.ping((_error, ok) => console.log(ok?.toString()));
   try {
     await container.inspect();

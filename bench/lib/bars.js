@@ -1,7 +1,7 @@
 'use strict';
 // What the product demands of itself, against what a run has seen.
 
-const { quantile } = require('./stats');
+const { median, quantile } = require('./stats');
 const { fixed, table } = require('./table');
 
 const SERVERS = ['adopted', 'port', 'dew'];
@@ -59,9 +59,33 @@ const BARS = [
   { figure: 'require()', bar: atMost(8), digits: 1, unit: ' ms',
     seen: (results) => (results.require ? { ours: quantile(results.require[0].times, 0.5) } : {}) },
   { figure: 'installation, unpacked', bar: atMost(8), digits: 2, unit: ' MB', seen: ({ size }) => each(size, ['ours'], ({ bytes }) => bytes / 1e6) },
+  ...[1, 32].map((width) => ({
+    figure: `Docker: container.inspect() a second, ${width} at once, of dockerode's`, bar: atLeast(2), digits: 2,
+    seen: ({ dockerCalls }) => ofDockerode(dockerCalls?.[width], ({ rate }) => rate),
+  })),
+  ...['exec', 'attach', 'logs', 'ceiling'].map((name) => ({
+    figure: `Docker: throughput of ${name === 'ceiling' ? 'exec, fake engine' : `${name}, real engine`}, of dockerode's`, bar: atLeast(3), digits: 2,
+    seen: ({ dockerOutput }) => ofDockerode(dockerOutput?.[name], ({ rate }) => rate),
+  })),
+  { figure: "Docker: require(), of dockerode's", bar: atMost(0.1), digits: 2,
+    seen: (results) => ofDockerode(results.require && timesOf(results.require), ({ ms }) => ms) },
+  { figure: "Docker: installation, of dockerode's", bar: atMost(0.1), digits: 2,
+    seen: ({ size }) => each(size, ['ours'], ({ bytes }) => bytes / size.dockerode?.bytes) },
   { figure: 'event loop p99 above idle at 300 MB/s', bar: atMost(2), digits: 2, unit: ' ms',
     seen: ({ loop }) => each(loop, ['adopted', 'port'], ({ busy, idle }) => busy.p99 - idle.p99) },
 ];
+
+/** Of the medians of all rounds: ours by that of dockerode. */
+function ofDockerode(rounds, pick) {
+  if (!rounds?.ours || !rounds.dockerode) return {};
+  return { ours: median(rounds.ours.map(pick)) / median(rounds.dockerode.map(pick)) };
+}
+
+/** The times of `require()` by who is loaded. */
+function timesOf(modules) {
+  const find = (start) => modules.find(({ title }) => title.startsWith(start))?.times.map((ms) => ({ ms }));
+  return { ours: find('ours (`/docker`)'), dockerode: find('dockerode') };
+}
 
 function starts(times) {
   return each(times, ['adopted', 'port'], (one, { engine }) => quantile(one, 0.5) - quantile(engine, 0.5));

@@ -51,7 +51,7 @@ function report(title, kinds, results) {
 module.exports = async function dockerOutput({ engine, container }, { quick }) {
   const kinds = available(CLIENTS, Object.keys(CLIENTS), {});
   const rounds = quick ? 2 : 5;
-  const [mib, logged, blast] = quick ? [200, 20, 500] : [500, 100, 2000];
+  const [mib, logged, blast] = quick ? [200, 50, 500] : [500, 150, 2000];
   const context = { engine, container };
   const results = {};
   const exec = (at, command, bytes, options) => (kind) =>

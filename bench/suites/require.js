@@ -13,6 +13,7 @@ const MODULES = [
   { title: 'ours (server and client)', path: () => (addonIsBuilt() ? path.join(__dirname, '../..') : null) },
   { title: 'original server', path: () => resolve('docker-exec-websocket-server') },
   { title: 'original client', path: () => resolve('docker-exec-websocket-client') },
+  { title: 'ours (`/docker`)', path: () => (addonIsBuilt() ? path.join(__dirname, '../../lib/docker') : null) },
   { title: 'dockerode', path: () => resolve('dockerode') },
 ];
 

@@ -1,6 +1,5 @@
 'use strict';
 
-const crypto = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -79,7 +78,8 @@ function contextEngine() {
   const folder = configFolder();
   const name = process.env.DOCKER_CONTEXT || currentContext();
   if (!name || name === 'default') return undefined;
-  const id = crypto.createHash('sha256').update(name).digest('hex');
+  // Loaded when there is a context: it takes long.
+  const id = require('node:crypto').createHash('sha256').update(name).digest('hex');
   const meta = readIfThere(path.join(folder, 'contexts', 'meta', id, 'meta.json'));
   if (meta === undefined) throw badOption(`the docker context "${name}" does not exist`);
   const engine = JSON.parse(meta).Endpoints?.docker;

@@ -15,6 +15,9 @@ const { bodyOf } = require('./upload');
 // Permissions of a file that is made of bytes or of a stream, unless `mode` says otherwise.
 const FILE_MODE = 0o644;
 
+/** In a mode as engines give it: what folders have. */
+const GO_DIRECTORY = 2 ** 31;
+
 function checkPath(place) {
   if (typeof place !== 'string' || !place.startsWith('/')) throw badOption('the path in the container must begin with a slash');
 }
@@ -33,13 +36,15 @@ async function copyTo(container, source, place, { signal, abortSignal, uid, gid,
   const owner = { uid, gid };
   if (typeof source !== 'string') {
     if (place.endsWith('/')) throw badOption('bytes and streams have no name of their own: the path must not end with a slash');
+    await checkNoFolder(container, place, giveUp);
     const entry = { ...owner, ...contentOf(source, size), name: path.posix.basename(place), mode, mtime: new Date(), type: 'file' };
     return send(container, [entry], path.posix.dirname(place), giveUp);
   }
   const stats = await fs.promises.lstat(source);
   const whole = place.endsWith('/') ? `${place}${path.basename(path.resolve(source))}` : place;
+  if (!stats.isDirectory()) await checkNoFolder(container, whole, giveUp);
   // What is in a folder goes into the folder that is there, whose own owner and mode stay.
-  const isThere = stats.isDirectory() && await exists(container, whole, giveUp);
+  const isThere = stats.isDirectory() && await statOf(container, whole, giveUp) !== null;
   const entries = isThere ? below(source, '', owner) : walk(source, path.posix.basename(whole), owner);
   return send(container, entries, isThere ? whole : path.posix.dirname(whole), giveUp);
 }
@@ -60,14 +65,22 @@ function contentOf(source, size) {
   return { size, content: () => stream };
 }
 
-async function exists(container, place, abortSignal) {
+/** What is at a place in the container; null for nothing. */
+async function statOf(container, place, abortSignal) {
   try {
-    (await container.infoArchive({ path: place, abortSignal })).destroy();
-    return true;
+    const answer = await container.infoArchive({ path: place, abortSignal });
+    answer.destroy();
+    return JSON.parse(Buffer.from(answer.headers['x-docker-container-path-stat'] ?? '', 'base64').toString() || '{}');
   } catch (error) {
-    if (error.statusCode === 404) return false;
+    if (error.statusCode === 404) return null;
     throw error;
   }
+}
+
+/** Not every engine keeps a file from taking the place of a folder. */
+async function checkNoFolder(container, place, abortSignal) {
+  const stat = await statOf(container, place, abortSignal);
+  if (stat?.mode >= GO_DIRECTORY) throw badOption(`${place} in the container is a folder: a file goes into it if the path ends with a slash`);
 }
 
 /** A file, a link, or a folder and what is in it; what is none of them is left out. */
@@ -98,9 +111,9 @@ async function copyFrom(container, source, place, { signal, abortSignal } = {}) 
   if (typeof place !== 'string' || place === '') throw badOption('the path on this machine must be a text');
   if (place.endsWith('/') && name === '') throw badOption('the root has no name of its own: the path on this machine must not end with a slash');
   const whole = place.endsWith('/') ? path.join(place, name) : place;
-  // The engine's archive of the root has absolute names.
+  // The engine's archive of `/` has absolute names.
   const wanted = { path: name === '' ? '/.' : source, abortSignal: signal ?? abortSignal };
-  return extract(whole, () => container.getArchive(wanted));
+  return extract(whole, () => container.getArchive(wanted), { isRoot: name === '' });
 }
 
 module.exports = { copyFrom, copyTo };

@@ -1,7 +1,6 @@
 'use strict';
 
 const { engineAt } = require('./address');
-const { dialBuild, prepareBuild } = require('./build');
 const { readableEvents } = require('./buildkit');
 const { DockerError } = require('./errors');
 const { addMethods, entities } = require('./entities');
@@ -37,9 +36,15 @@ const created = {
   createNetwork: ({ modem }, { Id }) => extras.markMade(new Network(modem, Id)),
 };
 
+/** Loaded when somebody builds: most programs do not. */
+const building = () => require('./build');
+
 addMethods(Docker.prototype, 'Docker', {
   ...Object.fromEntries(Object.entries(created).map(([name, convert]) => [name, { convert }])),
-  buildImage: { prepare: prepareBuild, dial: dialBuild },
+  buildImage: {
+    prepare: (...args) => building().prepareBuild(...args),
+    dial: (...args) => building().dialBuild(...args),
+  },
 });
 
 const methods = {

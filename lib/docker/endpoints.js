@@ -5,7 +5,8 @@
  *
  * A row has
  * - `method` and `path`, whose `{name}` is filled in, encoded, from the entity or the arguments;
- * - `reasons`: words for the statuses that it is known to be refused with;
+ * - `reasons`: words for the statuses that it is known to be refused with, and `statusCodes`: these and
+ *   those of success;
  * - `query`: the options that belong into the query where the rest are a body. Without it, all
  *   options are the query and there is no body;
  * - `args`: which arguments come before or after the options, see `arguments.js`; default none;
@@ -50,8 +51,11 @@ const NOT_CREATED = {
   ...SERVER_ERROR,
 };
 
+/** Statuses of success. */
+const FINE = { 200: true, 201: true, 204: true };
+
 const row = (method) => (path, reasons = SERVER_ERROR, traits = {}) =>
-  Object.freeze({ method, path, reasons, ...traits });
+  Object.freeze({ method, path, reasons, statusCodes: Object.freeze({ ...FINE, ...reasons }), ...traits });
 const [get, head, post, put, del] = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'].map(row);
 
 /** All options are the body. */
@@ -78,6 +82,7 @@ const Container = {
   exec: post('/containers/{id}/exec', { ...NO_CONTAINER, 409: 'container stopped/paused' }, { ...BODY, gives: 'Exec' }),
   commit: post('/commit', NO_CONTAINER, {
     query: ['author', 'changes', 'comment', 'container', 'pause', 'repo', 'tag'],
+    allowEmpty: true, // podman wants a body
   }),
   stop: post('/containers/{id}/stop', { 304: 'container already stopped', ...NO_CONTAINER }),
   restart: post('/containers/{id}/restart', NO_CONTAINER),

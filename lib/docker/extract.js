@@ -33,16 +33,20 @@ function partsOf(name) {
 class Extraction {
   copied = { entries: 0, bytes: 0, skipped: [] };
   #root;
-  /** The name of the topmost entry in the archive, in parts. */
-  #top = null;
+  /** The name of the topmost entry in the archive, in parts; null until it comes. */
+  #top;
   /** Folders that were seen to be folders, and not links to some. They are never replaced. */
   #folders = new Set();
   /** Permissions that folders get in the end: until then they have to be written to. */
   #late = [];
 
-  /** @param {string} root What the archive's topmost entry is to be called. */
-  constructor(root) {
+  /**
+   * @param {string} root What the archive's topmost entry is to be called.
+   * @param {string[] | null} top
+   */
+  constructor(root, top) {
     this.#root = root;
+    this.#top = top;
   }
 
   async all(entries) {
@@ -133,14 +137,15 @@ class Extraction {
  *
  * @param {string} place The folder above it is there.
  * @param {() => Promise<import('node:stream').Readable>} open Gives the archive.
+ * @param {{ isRoot?: boolean }} [options] `isRoot`: the entries have no common top.
  * @returns {Promise<{ entries: number, bytes: number, skipped: string[] }>} `skipped` are devices and the like.
  */
-async function extract(place, open) {
+async function extract(place, open, { isRoot = false } = {}) {
   const whole = path.resolve(place);
   const folder = await fs.promises.realpath(path.dirname(whole));
   const stream = await open();
   try {
-    return await new Extraction(path.join(folder, path.basename(whole))).all(entriesOf(stream));
+    return await new Extraction(path.join(folder, path.basename(whole)), isRoot ? [] : null).all(entriesOf(stream));
   } finally {
     // An engine holds a container as long as somebody may read on.
     stream.destroy();

@@ -4,10 +4,11 @@ const { setTimeout: sleep } = require('node:timers/promises');
 
 const { DockerError, aborted } = require('./errors');
 const { isAbortSignal } = require('./arguments');
-const { copyFrom, copyTo } = require('./copy');
 const { framesOf } = require('./demux');
 const { jsonLines, progressOf } = require('./progress');
-const { waitFor } = require('./wait');
+// Loaded when somebody asks for it: most programs do without.
+const copying = () => require('./copy');
+const waiting = () => require('./wait');
 
 /** What neither the engine nor dockerode has: several calls as one, and streams to iterate over. */
 
@@ -50,17 +51,17 @@ const container = {
 
   /** @see {@link import('./wait').waitFor} */
   waitFor(condition, options) {
-    return waitFor(this, condition, options);
+    return waiting().waitFor(this, condition, options);
   },
 
   /** @see {@link import('./copy').copyTo} */
   copyTo(source, place, options) {
-    return copyTo(this, source, place, options);
+    return copying().copyTo(this, source, place, options);
   },
 
   /** @see {@link import('./copy').copyFrom} */
   copyFrom(source, place, options) {
-    return copyFrom(this, source, place, options);
+    return copying().copyFrom(this, source, place, options);
   },
 
   /** The output so far, or with `follow` as it comes, as `{ name: 'stdout' | 'stderr', bytes }`. */

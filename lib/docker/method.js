@@ -2,7 +2,6 @@
 
 const { badOption } = require('../errors');
 const { readArguments } = require('./arguments');
-const { allCredentials, credentialsFor } = require('./credentials');
 const { ALL_REGISTRIES } = require('./endpoints');
 
 /**
@@ -36,10 +35,6 @@ function divide(endpoint, { options, body }) {
   return { _query: { ...query, ..._query }, _body: _body ?? body ?? others };
 }
 
-function statusCodes(reasons) {
-  return { 200: true, 201: true, 204: true, ...reasons };
-}
-
 /**
  * What `modem.dial` is to be asked for.
  *
@@ -54,7 +49,7 @@ function dialOptions(endpoint, read, values) {
     path: `${fillPath(endpoint.path, { ...values, checkpoint: read.checkpoint })}?`,
     method: endpoint.method,
     options: divide(endpoint, read),
-    statusCodes: statusCodes(endpoint.reasons),
+    statusCodes: endpoint.statusCodes,
     abortSignal: read.abortSignal,
     authconfig: read.auth || endpoint.auth,
     registryconfig: read.registryconfig,
@@ -124,6 +119,8 @@ function withCredentials(endpoint, read, entity, next) {
   }
   // A stream that breaks meanwhile is asked for its error when it is to be sent.
   (read.file ?? read.context)?.on?.('error', () => {});
+  // Loaded when they are asked for: most programs do without.
+  const { allCredentials, credentialsFor } = require('./credentials');
   const options = { signal: read.abortSignal };
   const looking = name === ALL_REGISTRIES ? allCredentials(options) : credentialsFor(name, options);
   looking.then((found) => {

@@ -98,7 +98,7 @@ async function untilHealthy(container, { signal, seen }) {
     const output = Log?.at(-1)?.Output.trim().slice(-LONGEST_REPORT);
     seen.last = output ? `; its health check said: ${output}` : '';
     if (Status === 'unhealthy') throw failed(`the container is unhealthy${seen.last}`, State);
-    if (State.Running && (Status === undefined || Status === 'none')) throw failed('the container has no health check', State);
+    if (State.Running && (!Status || Status === 'none')) throw failed('the container has no health check', State);
     return undefined;
   }, signal);
 }

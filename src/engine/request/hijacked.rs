@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, ready};
 
@@ -16,6 +17,7 @@ use super::error::RequestError;
 use super::link::Link;
 use crate::engine::connect::ReadHalf;
 use crate::engine::host::EngineHost;
+use crate::pace::Pace;
 
 /// The most that one read takes: a little more than a unix socket holds (208 KiB).
 const READ_SIZE: usize = 256 * 1024;
@@ -38,7 +40,13 @@ pub(super) fn split(
     Ok(match parts.io.into_inner() {
         Link::Plain(paced) => {
             let (read, write) = paced.socket.into_split();
-            let output = SocketOutput { host, read, early: Mutex::new(early) };
+            let output = SocketOutput {
+                host,
+                read,
+                early: Mutex::new(early),
+                pace: Mutex::default(),
+                taken: AtomicUsize::new(0),
+            };
             (HijackedInput { write: Box::new(write) }, HijackedOutput::Socket(output))
         }
         link @ Link::Tls(_) => {
@@ -83,12 +91,16 @@ pub enum HijackedOutput {
     Stream(StreamOutput),
 }
 
-/// What comes on a socket. A reader asks until there is nothing, and then waits.
+/// What comes on a socket. A reader asks until there is nothing, and then waits: in bulk a little
+/// longer than it has to.
 pub struct SocketOutput {
     host: Arc<EngineHost>,
     read: ReadHalf,
     /// What came together with the answer.
     early: Mutex<Bytes>,
+    pace: Mutex<Pace>,
+    /// Bytes that were read since the last wait.
+    taken: AtomicUsize,
 }
 
 impl SocketOutput {
@@ -98,6 +110,9 @@ impl SocketOutput {
     ///
     /// `Lost` if the connection broke.
     pub async fn readable(&self) -> Result<(), RequestError> {
+        let pace = || self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace().after_read(self.taken.swap(0, Ordering::Relaxed), usize::MAX);
+        poll_fn(|cx| pace().poll_rest(cx)).await;
         self.read.readable().await.map_err(|error| lost(&self.host, error))
     }
 
@@ -115,7 +130,10 @@ impl SocketOutput {
             return Ok(Some(count));
         }
         match self.read.try_read(buffer) {
-            Ok(count) => Ok(Some(count)),
+            Ok(count) => {
+                self.taken.fetch_add(count, Ordering::Relaxed);
+                Ok(Some(count))
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(lost(&self.host, error)),
         }
