@@ -94,6 +94,8 @@ class Sshd {
       `AuthorizedKeysFile ${this.at('authorized')}`,
       `PidFile ${this.at('pid')}`,
       'StrictModes no', 'UsePAM no', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no',
+      // Whatever the user's shell does at its start is none of a test's business, and may take seconds.
+      `SetEnv HOME=${this.folder}`,
       'PermitRootLogin yes', 'LogLevel VERBOSE', 'UseDNS no', 'PrintMotd no', 'MaxStartups 100',
       ...this.#settings, '',
     ].join('\n'));
