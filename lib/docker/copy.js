@@ -16,7 +16,7 @@ const { bodyOf } = require('./upload');
 const FILE_MODE = 0o644;
 
 /** In a mode as engines give it: what folders have. */
-const GO_DIRECTORY = 2 ** 31;
+const GO_DIRECTORY = 0x8000_0000;
 
 function checkPath(place) {
   if (typeof place !== 'string' || !place.startsWith('/')) throw badOption('the path in the container must begin with a slash');

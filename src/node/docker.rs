@@ -20,7 +20,7 @@ use super::{
     docker_output::Output,
     failure::{Code, NativeFailure},
     pipes::{ByteReader, ByteSource, ByteWriter},
-    runtime::runtime,
+    runtime::request_runtime,
     ssh::{NativeSshOptions, with_ssh},
 };
 use crate::{
@@ -142,7 +142,7 @@ impl NativeDial {
         #[napi(ts_arg_type = "(signal: number, event?: NativeDialEvent) => void")]
         listener: Listener<'_, NativeDialEvent>,
     ) -> Result<Self, napi::Error<Code>> {
-        let runtime = runtime().map_err(Code::wrap)?;
+        let runtime = request_runtime().map_err(Code::wrap)?;
         let channel = Channel::holding(listener).map_err(Code::wrap)?;
         let (input, output) = (Pipe::new(INPUT_LIMIT), Output::new(OUTPUT_LIMIT));
         let gather = request.gather;
