@@ -4,7 +4,7 @@
 //! address.rs   which engine, and what may be on a command line; pure
 //! error.rs     what went wrong, after the words of ssh
 //! links.rs     one link for each address, shared by all; who finds none starts one
-//! link.rs      one connection: start, route to the engine, idle end
+//! link.rs      one connection: start (link/start.rs: ssh, and the route to the engine), use, idle end
 //! stdio.rs     a session for each connection, where the server forwards no sockets
 //! commands.rs  the command lines
 //! process.rs   child processes
