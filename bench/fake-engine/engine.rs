@@ -30,7 +30,7 @@ struct State {
     blocks: HashMap<(usize, bool), Arc<[u8]>>,
 }
 
-/// The state of all connections; they share one thread, so nobody ever waits for the lock.
+/// The state of all connections; nearly all share one thread, so the lock is hardly waited for.
 #[derive(Clone, Default)]
 struct Engine(Arc<Mutex<State>>);
 
@@ -75,7 +75,26 @@ impl Engine {
         let head = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\
                     Content-Type: application/vnd.docker.raw-stream\r\n\r\n";
         connection.socket.write_all(head.as_bytes()).await?;
-        let mut output = Output::new(connection.socket, connection.pending);
+        let Connection { socket, pending } = connection;
+        if !work.is_typed() {
+            return self.run(socket, pending, id, work).await;
+        }
+        let socket = socket.into_std()?;
+        std::thread::spawn(move || -> io::Result<()> {
+            let own = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            own.block_on(async { self.run(UnixStream::from_std(socket)?, pending, id, work).await })
+        });
+        Ok(())
+    }
+
+    async fn run(
+        self,
+        socket: UnixStream,
+        pending: Vec<u8>,
+        id: u64,
+        work: Work,
+    ) -> io::Result<()> {
+        let mut output = Output::new(socket, pending);
         let code = work.run(&mut output).await;
         if let Some(exec) = self.lock().execs.get_mut(&id) {
             exec.exit_code = Some(code);

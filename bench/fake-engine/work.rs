@@ -117,6 +117,12 @@ fn in_frame(payload: &[u8], framed: bool) -> Vec<u8> {
 }
 
 impl Work {
+    /// Whether keys come back from it: on a thread of its own, or they would wait behind all blasts,
+    /// and that would be taken for the server's time.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.tty && matches!(self.command, Command::Echo)
+    }
+
     /// Runs to the end and says the exit code.
     pub(crate) async fn run(&self, output: &mut Output) -> i64 {
         let ended = match &self.command {
