@@ -19,12 +19,22 @@ function cpuSeconds(pid) {
   return (fields[11] + fields[12]) / TICKS_PER_SECOND;
 }
 
+/** The same; none of a process that has ended meanwhile. */
+function secondsOrNone(pid) {
+  try {
+    return cpuSeconds(pid);
+  } catch (error) {
+    if (!['ENOENT', 'ESRCH'].includes(error.code)) throw error;
+    return 0;
+  }
+}
+
 /** The same with its children, those that live and those that have ended. */
 function familyCpuSeconds(pid) {
   const fields = statFields(pid);
   const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
   return (fields[11] + fields[12] + fields[13] + fields[14]) / TICKS_PER_SECOND
-    + children.reduce((sum, child) => sum + (fs.existsSync(`/proc/${child}`) ? cpuSeconds(child) : 0), 0);
+    + children.reduce((sum, child) => sum + secondsOrNone(child), 0);
 }
 
 /** The same for all children of this process that have ended, theirs included. */
