@@ -67,9 +67,9 @@ module.exports = async function ssh({ engine }, { quick }) {
   const kinds = available(CLIENTS, Object.keys(CLIENTS), {});
   const rounds = quick ? 1 : 5;
   // What dockerode runs there asks the environment for the engine.
-  const setting = `SetEnv DOCKER_HOST=unix://${engine.socketPath}`;
-  const sshd = await Sshd.start([setting]);
-  const closed = await Sshd.start([setting, 'AllowStreamLocalForwarding no']);
+  const environment = { DOCKER_HOST: `unix://${engine.socketPath}` };
+  const sshd = await Sshd.start([], environment);
+  const closed = await Sshd.start(['AllowStreamLocalForwarding no'], environment);
   const results = Object.fromEntries(kinds.map((kind) => [kind, Object.fromEntries(WIDTHS.map((width) => [width, []]))]));
   try {
     const place = { socketPath: engine.socketPath, sshd, closed };

@@ -30,17 +30,22 @@ const makeKey = (file) => execFileSync(tools.find('ssh-keygen'), ['-q', '-t', 'e
 class Sshd {
   #process = null;
   #settings;
+  #environment;
   #before = 0;
 
-  /** @param {string[]} [settings] Lines of its configuration. */
-  static async start(settings = []) {
-    const sshd = new Sshd(settings, await freePort());
+  /**
+   * @param {string[]} [settings] Lines of its configuration, but for `SetEnv`.
+   * @param {Record<string, string>} [environment] Variables of its sessions.
+   */
+  static async start(settings = [], environment = {}) {
+    const sshd = new Sshd(settings, environment, await freePort());
     await sshd.run();
     return sshd;
   }
 
-  constructor(settings, port) {
+  constructor(settings, environment, port) {
     this.#settings = settings;
+    this.#environment = environment;
     this.port = port;
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dew-sshd-'));
     for (const name of ['host-key', 'other-host-key', 'id', 'wrong-id']) makeKey(this.at(name));
@@ -95,7 +100,7 @@ class Sshd {
       `PidFile ${this.at('pid')}`,
       'StrictModes no', 'UsePAM no', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no',
       // Whatever the user's shell does at its start is none of a test's business, and may take seconds.
-      `SetEnv HOME=${this.folder}`,
+      `SetEnv ${Object.entries({ HOME: this.folder, ...this.#environment }).map(([name, value]) => `${name}=${value}`).join(' ')}`,
       'PermitRootLogin yes', 'LogLevel VERBOSE', 'UseDNS no', 'PrintMotd no', 'MaxStartups 100',
       ...this.#settings, '',
     ].join('\n'));
