@@ -16,7 +16,7 @@ use super::{
     channel::{Channel, Listener},
     docker::{NativeRequests, pairs},
     failure::{Code, NativeFailure},
-    runtime::runtime,
+    runtime::request_runtime,
 };
 use crate::engine::{
     BuildOffer, BuildOpening, BuildQuestion, Content, Credentials, EngineRequest, EngineResponse,
@@ -125,7 +125,7 @@ impl NativeBuildSession {
         #[napi(ts_arg_type = "(signal: number, event?: NativeBuildEvent) => void")]
         listener: Listener<'_, NativeBuildEvent>,
     ) -> Result<Self, napi::Error<Code>> {
-        let runtime = runtime().map_err(Code::wrap)?;
+        let runtime = request_runtime().map_err(Code::wrap)?;
         let channel = Channel::holding(listener).map_err(Code::wrap)?;
         let questions = Questions::default();
         let wanted = wanted(offer, &questions, &channel);
