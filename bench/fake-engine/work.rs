@@ -14,6 +14,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -28,6 +29,8 @@ const BLOCK: usize = 1024 * 1024;
 /// The most that one read takes.
 const READ: usize = 256 * 1024;
 const TICK: Duration = Duration::from_millis(1);
+/// Multiples of the golden ratio, without their whole parts, are spread evenly however many there are.
+const GOLDEN: f64 = 0.618_033_988_749_895;
 const CTRL_D: u8 = 4;
 const NOT_FOUND: i64 = 127;
 /// What a command ends with whose output nobody takes any more.
@@ -106,6 +109,13 @@ pub(crate) fn block(frame: usize, framed: bool) -> Arc<[u8]> {
     one.repeat((BLOCK / one.len()).max(1)).into()
 }
 
+/// Where in its first frame a command begins that has a rate, from 0 to 1: commands that know nothing
+/// of each other do not print all at the same moment.
+fn phase() -> f64 {
+    static BEFORE: AtomicU32 = AtomicU32::new(0);
+    (f64::from(BEFORE.fetch_add(1, Ordering::Relaxed)) * GOLDEN).fract()
+}
+
 fn in_frame(payload: &[u8], framed: bool) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER + payload.len());
     if framed {
@@ -154,11 +164,13 @@ impl Work {
         let mut whole = bytes / frame as u64;
         let per_block = (block.len() / wire) as u64;
         let began = Instant::now();
+        let early = phase();
         let mut due = u64::MAX;
         let mut sent = 0;
         while whole > 0 {
             if let Some(rate) = rate {
-                due = (began.elapsed().as_secs_f64() * rate as f64) as u64 / frame as u64;
+                let frames = began.elapsed().as_secs_f64() * rate as f64 / frame as f64;
+                due = (frames + early) as u64;
                 if due <= sent {
                     tokio::time::sleep(TICK).await;
                     continue;
