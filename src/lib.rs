@@ -9,7 +9,8 @@
 //! | [`protocol`] | bytes and messages; no I/O, no clock | nothing |
 //! | [`runtime`] | the settings of the tokio runtime | nothing |
 //! | `forward` | streams that hand reads and writes on to one inside | nothing |
-//! | `pace` | when to read next in bulk | nothing |
+//! | `pace` | when to read next in bulk | `lane` |
+//! | `lane` | threads of their own for sessions in bulk | `runtime` |
 //! | [`pipe`] | a bounded queue of bytes between two tasks or threads | nothing |
 //! | [`engine`] | one Docker-compatible engine; hijacked exec streams | `forward`, `pace` |
 //! | [`transport`] | WebSockets: handshakes, frames, limits, keep-alive | `protocol`, `pipe`, `forward`, `pace` |
@@ -22,6 +23,7 @@ pub mod cli;
 pub mod client;
 pub mod engine;
 mod forward;
+mod lane;
 mod pace;
 pub mod pipe;
 pub mod protocol;

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep_until};
 
+use crate::lane;
+
 /// Output is measured over windows of this length.
 const WINDOW: Duration = Duration::from_millis(8);
 /// More than this in one window is bulk: 32 MiB/s.
@@ -41,6 +43,7 @@ impl Pace {
 
     /// Takes note of a read that gave `bytes`, and had room for `room`.
     pub(crate) fn after_read(&mut self, bytes: usize, room: usize) {
+        lane::note_read(bytes);
         let now = Instant::now();
         let early = self.windows.is_early(now, bytes);
         // A read that was cut short by its buffer says nothing about what there is.

@@ -16,6 +16,7 @@ pub use crate::{
 };
 use crate::{
     engine::{Engine, EngineError, Marker, ServerMark},
+    lane,
     protocol::{ExecRequest, ServerMessage},
     session::{self, Leftover, OnDisconnect, SessionEnd, SessionOptions},
     transport::{HandshakeLimits, Listener, Peer, Route, close_code},
@@ -297,8 +298,8 @@ impl Server {
             close_timeout: options.close_timeout,
             stdin_limit: options.stdin_limit,
         };
-        let (end, aftermath) =
-            session::run(shared.engine.clone(), peer, session, slot.cancelled()).await;
+        let running = session::run(shared.engine.clone(), peer, session, slot.cancelled());
+        let (end, aftermath) = lane::run(running).await;
         let count = slot.free();
         self.tell(ServerEvent::SessionRemoved { id, count });
         if let SessionEnd::Failed(source) = end {
