@@ -2,7 +2,8 @@
 //!
 //! Either end may be asynchronous (it polls) or synchronous (it asks, and leaves a waker for the
 //! next change), so one type serves the client's streams and every crossing between a task and
-//! JavaScript. Chunks that were pushed whole are handed on without a copy.
+//! JavaScript. Chunks that were pushed whole are handed on without a copy, but for small ones of a
+//! burst, which are joined.
 
 mod pieces;
 
@@ -19,6 +20,10 @@ pub(crate) use pieces::{PIECE, Piece};
 /// What each chunk counts beside its bytes, so that a flood of tiny chunks is bounded too.
 const CHUNK_COST: usize = 64;
 
+/// Shorter chunks of a burst are copied behind each other: cheaper than to queue each, and to free
+/// it on the consumer's thread.
+const JOINED: usize = 2048;
+
 /// A bounded queue of bytes. Shared by its two ends through an [`Arc`].
 ///
 /// The limit counts bytes plus a small constant for each chunk. A chunk that is pushed whole is
@@ -33,6 +38,8 @@ pub struct Pipe {
 #[derive(Debug, Default)]
 struct State {
     chunks: VecDeque<Bytes>,
+    /// Joined chunks, behind all others.
+    joined: Piece,
     bytes: usize,
     ended: bool,
     closed: bool,
@@ -42,12 +49,40 @@ struct State {
 
 impl State {
     fn cost(&self) -> usize {
-        self.bytes + self.chunks.len() * CHUNK_COST
+        let joined = usize::from(!self.joined.as_ref().is_empty());
+        self.bytes + (self.chunks.len() + joined) * CHUNK_COST
     }
 
     fn put(&mut self, chunk: Bytes) {
+        self.finish_joined();
         self.bytes += chunk.len();
         self.chunks.push_back(chunk);
+    }
+
+    /// As [`State::put`], but what waits need not stay the chunks that it was.
+    fn put_joined(&mut self, chunk: Bytes) {
+        if chunk.len() >= JOINED || self.bytes == 0 {
+            return self.put(chunk);
+        }
+        if self.joined.as_ref().len() + chunk.len() > PIECE {
+            self.finish_joined();
+        }
+        self.bytes += chunk.len();
+        self.joined.append(&chunk);
+    }
+
+    fn finish_joined(&mut self) {
+        if !self.joined.as_ref().is_empty() {
+            self.chunks.push_back(std::mem::take(&mut self.joined).freeze());
+        }
+    }
+
+    /// The chunk to be read next.
+    fn front(&mut self) -> Option<&mut Bytes> {
+        if self.chunks.is_empty() {
+            self.finish_joined();
+        }
+        self.chunks.front_mut()
     }
 }
 
@@ -85,14 +120,14 @@ impl Pipe {
         room
     }
 
-    /// As [`Pipe::push`], but lets the consumer sleep until the queue is half full, or until
-    /// [`Pipe::wake_reader`]: one wake-up for many chunks.
+    /// As [`Pipe::push`] for a chunk of a burst: small ones are joined, and the consumer may sleep
+    /// until the queue is half full, or until [`Pipe::wake_reader`]: one wake-up for many chunks.
     pub fn push_quietly(&self, chunk: Bytes) -> bool {
         let mut state = self.state();
         if state.closed || state.ended || chunk.is_empty() {
             return true;
         }
-        state.put(chunk);
+        state.put_joined(chunk);
         let cost = state.cost();
         let reader = if cost > self.limit / 2 { state.reader.take() } else { None };
         drop(state);
@@ -105,7 +140,7 @@ impl Pipe {
     /// Wakes the consumer if something waits for it.
     pub fn wake_reader(&self) {
         let mut state = self.state();
-        let reader = if state.chunks.is_empty() { None } else { state.reader.take() };
+        let reader = if state.bytes == 0 { None } else { state.reader.take() };
         drop(state);
         if let Some(reader) = reader {
             reader.wake();
@@ -157,6 +192,7 @@ impl Pipe {
         state.closed = true;
         state.bytes = 0;
         state.chunks = VecDeque::new();
+        state.joined = Piece::default();
         let (reader, writer) = (state.reader.take(), state.writer.take());
         drop(state);
         for waker in [reader, writer].into_iter().flatten() {
@@ -174,7 +210,7 @@ impl Pipe {
     #[must_use]
     pub fn is_ended(&self) -> bool {
         let state = self.state();
-        state.closed || (state.ended && state.chunks.is_empty())
+        state.closed || (state.ended && state.bytes == 0)
     }
 
     /// Bytes that wait to be read.
@@ -192,6 +228,7 @@ impl Pipe {
     /// Takes the next chunk, if there is one now.
     pub fn pop(&self) -> Option<Bytes> {
         let mut state = self.state();
+        state.front()?;
         let chunk = state.chunks.pop_front()?;
         state.bytes -= chunk.len();
         self.wake_writer(state);
@@ -203,7 +240,7 @@ impl Pipe {
         let mut state = self.state();
         let mut filled = 0;
         while filled < slab.len() {
-            let Some(chunk) = state.chunks.front_mut() else { break };
+            let Some(chunk) = state.front() else { break };
             let count = chunk.len().min(slab.len() - filled);
             slab[filled..filled + count].copy_from_slice(&chunk[..count]);
             chunk.advance(count);
@@ -233,7 +270,7 @@ impl Pipe {
     /// are there already and that `waker` was not kept.
     pub fn arm_reader(&self, waker: &Waker) -> bool {
         let mut state = self.state();
-        if !state.chunks.is_empty() || state.ended || state.closed {
+        if state.bytes > 0 || state.ended || state.closed {
             return true;
         }
         state.reader = Some(waker.clone());
@@ -358,6 +395,50 @@ mod tests {
         assert!(pipe.push_quietly(Bytes::from_static(&[0; 500])));
         assert_eq!(count.0.load(Ordering::Relaxed), 2);
         assert!(!pipe.push_quietly(Bytes::from_static(&[0; 500])));
+    }
+
+    #[test]
+    fn small_chunks_of_a_burst_are_joined_in_their_order() {
+        let pipe = Pipe::new(1 << 20);
+        let mut sent = Vec::new();
+        for (number, length) in [1, 5, 300, JOINED, 7, 7, 40_000, 1].into_iter().enumerate() {
+            let chunk = vec![number as u8; length];
+            sent.extend_from_slice(&chunk);
+            pipe.push_quietly(chunk.into());
+        }
+        assert_eq!(pipe.len(), sent.len());
+        let chunks: Vec<_> = std::iter::from_fn(|| pipe.pop()).collect();
+        let lengths: Vec<_> = chunks.iter().map(Bytes::len).collect();
+        assert_eq!(lengths, [1, 305, JOINED, 14, 40_000, 1]);
+        assert_eq!(chunks.concat(), sent);
+        assert!(pipe.is_empty());
+    }
+
+    #[test]
+    fn what_is_joined_has_a_limit_and_is_read_in_any_pieces() {
+        let pipe = Pipe::new(1 << 20);
+        let sent: Vec<u8> = (0..PIECE * 2).map(|at| (at / 100) as u8).collect();
+        for chunk in sent.chunks(100) {
+            assert!(pipe.push_quietly(Bytes::copy_from_slice(chunk)));
+        }
+        let mut slab = [0; 777];
+        let mut got = Vec::new();
+        let first = pipe.pop().unwrap();
+        assert_eq!(first.len(), 100, "nothing was waiting: it stays as it was");
+        got.extend_from_slice(&first);
+        let second = pipe.pop().unwrap();
+        assert!(second.len() <= PIECE && second.len() > PIECE - 100);
+        got.extend_from_slice(&second);
+        loop {
+            let count = pipe.read_into(&mut slab);
+            got.extend_from_slice(&slab[..count]);
+            if count == 0 {
+                break;
+            }
+        }
+        assert!(got == sent);
+        pipe.end();
+        assert!(pipe.is_ended());
     }
 
     #[test]

@@ -37,6 +37,17 @@ impl Piece {
         &mut self.0
     }
 
+    /// Appends bytes, and takes more memory as it grows.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        let length = self.0.len() + bytes.len();
+        if length > self.0.capacity() && length >= POOLED / 2 && length <= PIECE {
+            let mut larger = Self::with_room(PIECE);
+            larger.0.extend_from_slice(&self.0);
+            *self = larger;
+        }
+        self.0.extend_from_slice(bytes);
+    }
+
     /// The bytes, without a copy.
     pub(crate) fn freeze(mut self) -> Bytes {
         if self.0.capacity() == PIECE {
