@@ -1,6 +1,5 @@
 'use strict';
 
-const { NativeRequests } = require('../../native');
 const { badOption } = require('../errors');
 const { nativeSshOptions } = require('../ssh');
 const { modemOptions } = require('./address');
@@ -9,7 +8,6 @@ const { demuxStream } = require('./demux');
 const { refused } = require('./errors');
 const { followProgress } = require('./progress');
 const { buildQuerystring, parseJson, without } = require('./query');
-const { EngineRequest, streamOf } = require('./request');
 
 // How long connecting to an engine may take, unless `connectionTimeout` says otherwise.
 const CONNECT_MS = 10_000;
@@ -42,7 +40,9 @@ function checkTimes(modem) {
   }
 }
 
-/** Loaded when there is something to send. */
+/** The addon, and what sends requests by it, are loaded when there is something to send. */
+const sending = () => require('./request');
+
 function callsOn(requests, path) {
   const { Calls } = require('./calls');
   return Calls.isPossible ? new Calls(requests, path) : null;
@@ -152,6 +152,7 @@ class Modem {
   }
 
   async #prepare() {
+    const { NativeRequests } = require('../../native');
     const requests = new NativeRequests({
       host: await this.#address(),
       ssh: this.protocol === 'ssh' ? nativeSshOptions(this.sshOptions, this.connectionTimeout) : undefined,
@@ -174,7 +175,7 @@ class Modem {
       method: 'GET', target: `${this.#prefix}/_ping`, headers: this.#headers({}, {}), gather: true, idleTimeout: this.timeout ?? 0,
     };
     const { headers } = await new Promise((resolve, reject) => {
-      new EngineRequest(requests, wanted, (error, answer) => (error ? reject(error) : resolve(answer)));
+      new (sending().EngineRequest)(requests, wanted, (error, answer) => (error ? reject(error) : resolve(answer)));
     });
     const theirs = headers[headers.findIndex((name) => name.toLowerCase() === 'api-version') + 1];
     const [major, minor] = /^\d+\.\d+$/.test(theirs) ? theirs.split('.').map(Number) : NEWEST;
@@ -198,7 +199,7 @@ class Modem {
         else finish(options, wanted, answer, callback);
       };
       if (this.#calls?.canMake(wanted)) this.#calls.make(wanted, done);
-      else new EngineRequest(this.#requests, wanted, done);
+      else new (sending().EngineRequest)(this.#requests, wanted, done);
     } catch (error) {
       process.nextTick(callback, error, null);
     }
@@ -271,7 +272,7 @@ function finish({ statusCodes = {}, isStream, isBytes }, wanted, answer, callbac
       else callback(refused(status, known || undefined, redirect(answer) ?? valueOf(body)), null);
     });
   } else if (isStream || wanted.gather === false) {
-    callback(null, streamOf(answer));
+    callback(null, sending().streamOf(answer));
   } else {
     callback(null, isBytes ? bytesOf(answer) : valueOf(answer));
   }

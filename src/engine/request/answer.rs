@@ -3,10 +3,11 @@
 //! Strict: if it were not sure where an answer ends, its rest would be taken for the next one. What
 //! may be read in more than one way is refused.
 
-use std::str::from_utf8;
-
 use super::chunks::{Chunks, Part};
+use super::framing::Framing;
 
+/// What every answer begins with. Whoever says something else may go on to say nothing.
+const BEGINNING: &[u8] = b"HTTP/1.";
 /// Bytes of a head.
 const MAX_HEAD: usize = 400 * 1024;
 /// Headers of an answer.
@@ -101,6 +102,9 @@ impl AnswerReader {
     /// Looks for the end of a head behind what was `seen`; those of interim answers are skipped.
     fn take_heads(&mut self, mut seen: usize) -> Result<(), Flaw> {
         while self.stage == Stage::Head {
+            if self.head.iter().zip(BEGINNING).any(|(is, must)| is != must) {
+                return Err(Flaw::Unreadable("the version is not that of HTTP"));
+            }
             let end = head_end(&self.head, seen);
             if end.unwrap_or(self.head.len()) > MAX_HEAD {
                 return Err(Flaw::Unreadable("the head is too long"));
@@ -124,7 +128,7 @@ impl AnswerReader {
             Err(error) => return Err(Flaw::Unreadable(reason(error))),
         }
         let (status, version) = (response.code.unwrap_or(0), response.version.unwrap_or(0));
-        let framing = Framing::of(response.headers, version)?;
+        let framing = Framing::of(response.headers, version).map_err(Flaw::Unreadable)?;
         match status {
             101 => return Err(Flaw::Unreadable("an upgrade that was not asked for")),
             100..200 => return Ok(()),
@@ -197,55 +201,6 @@ impl AnswerReader {
         self.answer.body.extend_from_slice(bytes);
         Ok(())
     }
-}
-
-/// What the headers say of the body, and of the connection.
-#[derive(Default)]
-struct Framing {
-    chunked: bool,
-    length: Option<u64>,
-    keeps: bool,
-    location: Option<String>,
-}
-
-impl Framing {
-    /// `version` is the minor one.
-    fn of(headers: &[httparse::Header<'_>], version: u8) -> Result<Self, Flaw> {
-        let mut framing = Self { keeps: version == 1, ..Self::default() };
-        for header in headers {
-            let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-            let value = header.value.trim_ascii();
-            if is("content-length") {
-                let length = number(value).ok_or(Flaw::Unreadable("the length is no number"))?;
-                if framing.length.replace(length).is_some_and(|before| before != length) {
-                    return Err(Flaw::Unreadable("there are two lengths"));
-                }
-            } else if is("transfer-encoding") {
-                if framing.chunked || version == 0 || !value.eq_ignore_ascii_case(b"chunked") {
-                    return Err(Flaw::Unreadable("the transfer encoding is not `chunked`"));
-                }
-                framing.chunked = true;
-            } else if is("connection") {
-                let mut words = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
-                framing.keeps = match version {
-                    1 => framing.keeps && !words.any(|word| word.eq_ignore_ascii_case(b"close")),
-                    _ => words.any(|word| word.eq_ignore_ascii_case(b"keep-alive")),
-                };
-            } else if is("location") {
-                framing.location = Some(value.iter().copied().map(char::from).collect());
-            }
-        }
-        if framing.chunked && framing.length.is_some() {
-            return Err(Flaw::Unreadable("there are a length and chunks"));
-        }
-        Ok(framing)
-    }
-}
-
-/// Digits, and nothing else.
-fn number(text: &[u8]) -> Option<u64> {
-    let digits = text.iter().all(u8::is_ascii_digit).then_some(text)?;
-    from_utf8(digits).ok()?.parse().ok()
 }
 
 fn split(bytes: &[u8], left: u64) -> (&[u8], &[u8]) {
@@ -420,8 +375,14 @@ mod tests {
             unreadable("HTTP/1.1 101 X\r\nUpgrade: tcp\r\n\r\n"),
             "an upgrade that was not asked for"
         );
-        assert_eq!(unreadable("220 mail.example ESMTP\r\n\r\n"), "the version is not that of HTTP");
-        assert_eq!(unreadable("\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"), "the head is not one");
+        for text in [
+            "220 mail.example ESMTP\r\n",
+            "2",
+            "HTTP/2 200 OK\r\n\r\n",
+            "\r\nHTTP/1.1 200 OK\r\n\r\n",
+        ] {
+            assert_eq!(unreadable(text), "the version is not that of HTTP", "{text:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod answer;
 mod chunks;
 mod error;
 mod exchange;
+mod framing;
 mod hijacked;
 mod idle;
 mod link;
