@@ -8,7 +8,7 @@ const { AsyncLocalStorage } = require('node:async_hooks');
 const { Docker } = require('..');
 const { until } = require('./helpers/deadline');
 const { bodyOf, useFakeEngines } = require('./helpers/fake-engine');
-const { runScript } = require('./helpers/script');
+const { runScript, startScript } = require('./helpers/script');
 
 const failing = (promise) => promise.then(() => assert.fail('there is no error'), (error) => error);
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -159,19 +159,18 @@ describe('a small call', () => {
   });
 
   it('tells a callback in the context of the call', async () => {
-    const { docker, engine } = await dockerOn(speaking((socket) => socket.write(OK)));
+    const { docker } = await dockerOn(speaking((socket, _, number) => {
+      if (number === 3) socket.destroy();
+      else socket.write(OK);
+    }));
     const storage = new AsyncLocalStorage();
     const seen = [];
-    for (const name of ['a', 'b']) {
+    for (const name of ['first', 'on the same connection', 'made again']) {
       await storage.run(name, () => new Promise((resolve) => {
         docker.info(() => resolve(seen.push(storage.getStore())));
       }));
     }
-    engine.cut();
-    await storage.run('c', () => new Promise((resolve) => {
-      docker.getContainer('c').inspect(() => resolve(seen.push(storage.getStore())));
-    }));
-    assert.deepEqual(seen, ['a', 'b', 'c']);
+    assert.deepEqual(seen, ['first', 'on the same connection', 'made again']);
   });
 
   it('keeps 32 connections and no more', async () => {
@@ -186,8 +185,55 @@ describe('a small call', () => {
 
   it('keeps the process until its answer, and its connection does not', async () => {
     const { engine } = await dockerOn((_, response) => setTimeout(() => response.end('{}'), 100), {});
-    const script = 'new main.Docker({ socketPath: given }).info((error, info) => console.log(JSON.stringify(info)));';
+    const script = `
+      const docker = new main.Docker({ socketPath: given });
+      docker.info(() => docker.info((error, info) => console.log(JSON.stringify(info))));`;
     const { code, stdout } = await runScript(script, engine.socketPath);
     assert.deepEqual([code, stdout.trim()], [0, '{}']);
+    assert.equal(engine.connections, 1);
+  });
+
+  it('lets go of a connection that nobody has used for 20 s', async () => {
+    const { engine } = await dockerOn((_, response) => response.end('{}'), {});
+    // Its time runs 200 times as fast.
+    const script = `
+      const [timeout, now] = [setTimeout, performance.now.bind(performance)];
+      globalThis.setTimeout = (work, ms) => timeout(work, ms / 200);
+      performance.now = () => now() * 200;
+      const docker = new main.Docker({ socketPath: given });
+      await Promise.all([docker.info(), docker.info()]);
+      setInterval(() => {}, 1000);`;
+    const running = startScript(script, engine.socketPath);
+    try {
+      await until('two connections', () => engine.connections === 2);
+      await until('end of the connections', () => engine.sockets.size === 0);
+      assert.equal(running.child.exitCode, null);
+    } finally {
+      running.child.kill('SIGKILL');
+      await running.exited;
+    }
+  });
+
+  it('that may not be made twice goes over a connection of the last second, or over a new one', async () => {
+    const { docker, engine } = await dockerOn(speaking((socket) => socket.write(OK)));
+    const { now } = performance;
+    await docker.info();
+    try {
+      await docker.getContainer('c').start();
+      assert.equal(engine.connections, 1);
+      performance.now = () => now.call(performance) + 1000;
+      await docker.info();
+      assert.equal(engine.connections, 1);
+      performance.now = () => now.call(performance) + 2000;
+      await docker.getContainer('c').start();
+      assert.equal(engine.connections, 2);
+    } finally {
+      performance.now = now;
+    }
+  });
+
+  it('that is not to ask is told of an engine that is not there', async () => {
+    const error = await failing(new Docker({ socketPath: '/nonexistent/docker.sock' }).createNetwork({ Name: 'n' }));
+    assert.deepEqual([error.code, error.cause.code], ['DEW_ENGINE_UNREACHABLE', 'ENOENT']);
   });
 });

@@ -82,7 +82,7 @@ class Connection {
   #exchange;
   #socket = null;
   #connected = false;
-  #timed = false;
+  #timeout = 0;
   #call = null;
   /** When its last call was over. */
   since = 0;
@@ -100,10 +100,7 @@ class Connection {
     this.#call = call;
     if (this.#socket === null) this.#open();
     else this.#socket.ref();
-    if (idleTimeout > 0) {
-      this.#timed = true;
-      this.#socket.setTimeout(idleTimeout);
-    }
+    if (this.#timeout !== idleTimeout) this.#socket.setTimeout(this.#timeout = idleTimeout);
     if (data === undefined) this.#socket.write(head, 'latin1');
     else this.#socket.write(head + data);
     call.watch(() => this.#drop());
@@ -136,30 +133,22 @@ class Connection {
     const outcome = this.#exchange.take(slab, count);
     if (outcome === null) return true;
     const call = this.#call;
-    if (outcome.error && call.asks && !this.#exchange.hasHead()) {
-      this.#drop();
-      call.again();
-    } else if (outcome.reusable) {
-      this.#rest();
-      call.settle(outcome);
-    } else {
-      this.#drop();
-      call.settle(outcome);
-    }
+    if (outcome.reusable) this.#rest();
+    else this.#drop();
+    call.settle(outcome);
     return true;
   }
 
   #rest() {
     this.#call = null;
-    if (this.#timed) this.#socket.setTimeout(0);
-    this.#timed = false;
     this.#socket.unref();
     this.#owner.keep(this);
   }
 
   #silent() {
-    if (this.#call === null) return;
     const call = this.#call;
+    // A connection that rests may be silent.
+    if (call === null) return;
     this.#drop();
     call.settle(this.#exchange.silent(call.wanted.idleTimeout));
   }
