@@ -221,7 +221,7 @@ class Calls {
     }
     connection.since = performance.now();
     this.#idle.push(connection);
-    this.#timer ??= setTimeout(() => this.#sweep(), KEEP_MS).unref();
+    if (this.#timer === null) this.#timer = setTimeout(() => this.#sweep(), KEEP_MS).unref();
   }
 
   /** @param {Connection} connection Its engine has closed it. */
