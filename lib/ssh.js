@@ -27,7 +27,7 @@ function endWithProcess() {
   watchesExit = true;
   // Loaded when there is an engine behind ssh: most programs have none.
   const { isMainThread } = require('node:worker_threads');
-  if (isMainThread) process.once('exit', require('../native').endSsh);
+  if (isMainThread) process.once('exit', require('./native').endSsh);
 }
 
 /**

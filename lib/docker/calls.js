@@ -9,7 +9,7 @@
 const { AsyncResource } = require('node:async_hooks');
 const net = require('node:net');
 
-const { NativeExchange } = require('../../native');
+const { NativeExchange } = require('../native');
 const { aborted, failed } = require('./errors');
 const { EngineRequest } = require('./request');
 
@@ -63,7 +63,14 @@ class Call {
   /** Makes the request in the other way. */
   again() {
     this.#release();
-    this.#resource.runInAsyncScope(() => new EngineRequest(this.requests, this.wanted, this.#done));
+    this.#resource.runInAsyncScope(() => {
+      try {
+        new EngineRequest(this.requests, this.wanted, this.#done);
+      } catch (error) {
+        // Without threads nothing can be sent.
+        process.nextTick(this.#done, error);
+      }
+    });
   }
 
   #settle(error, answer) {

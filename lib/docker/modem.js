@@ -152,7 +152,7 @@ class Modem {
   }
 
   async #prepare() {
-    const { NativeRequests } = require('../../native');
+    const { NativeRequests } = require('../native');
     const requests = new NativeRequests({
       host: await this.#address(),
       ssh: this.protocol === 'ssh' ? nativeSshOptions(this.sshOptions, this.connectionTimeout) : undefined,
