@@ -63,14 +63,12 @@ class Call {
   /** Makes the request in the other way. */
   again() {
     this.#release();
-    this.#resource.runInAsyncScope(() => {
-      try {
-        new EngineRequest(this.requests, this.wanted, this.#done);
-      } catch (error) {
-        // Without threads nothing can be sent.
-        process.nextTick(this.#done, error);
-      }
-    });
+    try {
+      new EngineRequest(this.requests, this.wanted, (error, answer) => this.#settle(error, answer));
+    } catch (error) {
+      // Without threads nothing can be sent.
+      this.#settle(error);
+    }
   }
 
   #settle(error, answer) {
