@@ -1,17 +1,13 @@
 'use strict';
 
-const DockerClient = require('./lib/client');
-const { errorCodes } = require('./lib/errors');
-const DockerServer = require('./lib/server');
-
+// Each is loaded when somebody asks for it: most programs do with one of them.
 module.exports = {
-  DockerServer,
-  DockerClient,
-  // Loaded when somebody asks for it: servers and clients do without.
+  get DockerServer() { return require('./lib/server'); },
+  get DockerClient() { return require('./lib/client'); },
   get Docker() { return require('./lib/docker'); },
   get DockerError() { return require('./lib/docker').DockerError; },
   // The names of version 3.0.0.
-  DockerExecServer: DockerServer,
-  DockerExecClient: DockerClient,
-  errorCodes,
+  get DockerExecServer() { return require('./lib/server'); },
+  get DockerExecClient() { return require('./lib/client'); },
+  get errorCodes() { return require('./lib/errors').errorCodes; },
 };

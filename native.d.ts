@@ -141,6 +141,27 @@ export declare class NativeDial {
   abort(): void
 }
 
+/** What is said on one connection, call by call. Does no I/O. */
+export declare class NativeExchange {
+  /** For a connection to the engine of `requests`. */
+  constructor(requests: NativeRequests)
+  /**
+   * What to write ahead of a body of `length` bytes; `null` if the request cannot be sent in this
+   * way. `headers` are names and values by turns.
+   */
+  begin(method: string, target: string, headers: Array<string>, length?: number | undefined | null): string | null
+  /** Takes the first `count` bytes of `slab`; `null` until the call is over. */
+  take(slab: Buffer, count: number): NativeOutcome | null
+  /** The connection has ended. */
+  end(): NativeOutcome
+  /** The connection broke, by the error of the system's with the number `errno`. */
+  lost(errno: number): NativeOutcome
+  /** The engine was silent for `ms`. */
+  silent(ms: number): NativeOutcome
+  /** Whether the head of the answer is there. */
+  hasHead(): boolean
+}
+
 /** Makes requests of one engine; connections are kept and used again. */
 export declare class NativeRequests {
   /** Does no I/O. */
@@ -344,6 +365,24 @@ export interface NativeHandshake {
   remoteAddress?: string
   /** Whether the connection is encrypted. */
   secure: boolean
+}
+
+/** What became of a call. */
+export interface NativeOutcome {
+  /** The HTTP status, if there is an answer. */
+  status?: number
+  /** Where a redirect leads. */
+  location?: string
+  /** The body, if it is short and UTF-8. */
+  text?: string
+  /** The body otherwise. */
+  body?: Buffer
+  /** Whether the connection can be used again. */
+  reusable: boolean
+  /** Why there is no answer. */
+  error?: NativeFailure
+  /** The system's number for that error, if it has one. */
+  errno?: number
 }
 
 /** A request. */

@@ -841,6 +841,7 @@ module.exports.NativeBridge = nativeBinding.NativeBridge
 module.exports.NativeBuildSession = nativeBinding.NativeBuildSession
 module.exports.NativeClient = nativeBinding.NativeClient
 module.exports.NativeDial = nativeBinding.NativeDial
+module.exports.NativeExchange = nativeBinding.NativeExchange
 module.exports.NativeRequests = nativeBinding.NativeRequests
 module.exports.NativeServer = nativeBinding.NativeServer
 module.exports.cli = nativeBinding.cli

@@ -105,7 +105,7 @@ describe('credentials for a registry', () => {
       settings({ auths: { [address]: AUTHS['reg.example:5000'] } });
       assert.deepEqual((await sentBy((docker) => docker.pull(IMAGE))).auth, OURS, address);
     }
-    for (const address of ['https://index.docker.io/v1/', 'docker.io', 'index.docker.io']) {
+    for (const address of ['https://index.docker.io/v1/', 'docker.io', 'index.docker.io', 'registry-1.docker.io', 'HTTPS://Index.Docker.io']) {
       settings({ auths: { [address]: { username: 'u', password: 'p' } } });
       for (const name of ['busybox', 'library/busybox:1', 'docker.io/library/busybox']) {
         const { auth } = await sentBy((docker) => docker.pull(name));

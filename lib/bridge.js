@@ -1,6 +1,6 @@
 'use strict';
 
-const { NativeBridge } = require('../native');
+const { NativeBridge } = require('./native');
 const { TurnBudget, takeChunk } = require('./pull');
 const { pushRest } = require('./streams');
 

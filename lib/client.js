@@ -2,7 +2,7 @@
 
 const { EventEmitter } = require('node:events');
 
-const { NativeClient } = require('../native');
+const { NativeClient } = require('./native');
 const { ServerTextError, aborted, failure, fromNative } = require('./errors');
 const { handOver } = require('./handover');
 const { checkClientOptions, clientOptions } = require('./options');

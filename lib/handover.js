@@ -1,6 +1,7 @@
 'use strict';
 
-const { bridgeTo } = require('./bridge');
+/** Loaded for the first socket that cannot be taken over: most can. */
+const bridge = () => require('./bridge');
 
 /**
  * Gives a socket of Node's to the addon: the connection itself where that is possible, so that
@@ -19,7 +20,7 @@ const { bridgeTo } = require('./bridge');
 function handOver(socket, head, to, done) {
   const handle = plainHandle(socket);
   if (handle === null) {
-    attempt(() => to.bridge(bridgeTo(socket), head), () => {}, socket, done);
+    attempt(() => to.bridge(bridge().bridgeTo(socket), head), () => {}, socket, done);
     return;
   }
   const take = () => {

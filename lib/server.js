@@ -2,7 +2,7 @@
 
 const { EventEmitter } = require('node:events');
 
-const { NativeServer } = require('../native');
+const { NativeServer } = require('./native');
 const { failure, fromNative } = require('./errors');
 const { handOver } = require('./handover');
 const { nativeServerOptions, serverOptions } = require('./options');

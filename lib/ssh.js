@@ -1,8 +1,5 @@
 'use strict';
 
-const { isMainThread } = require('node:worker_threads');
-
-const { endSsh } = require('../native');
 const { badOption } = require('./errors');
 
 /** Times are in milliseconds. The names are those of the `ssh2` package, as far as it has them. */
@@ -26,9 +23,11 @@ let watchesExit = false;
 
 /** Nothing of ssh is to outlive the process: neither its own nor the folder of its sockets. */
 function endWithProcess() {
-  if (watchesExit || !isMainThread) return;
+  if (watchesExit) return;
   watchesExit = true;
-  process.once('exit', endSsh);
+  // Loaded when there is an engine behind ssh: most programs have none.
+  const { isMainThread } = require('node:worker_threads');
+  if (isMainThread) process.once('exit', require('./native').endSsh);
 }
 
 /**

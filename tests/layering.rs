@@ -31,6 +31,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("hyper_util", &["engine", "transport"]),
     ("webpki", &["transport"]),
     ("http_body_util", &["engine", "transport"]),
+    ("httparse", &["engine"]),
     ("tokio_tungstenite", &["transport"]),
     ("tokio_rustls", &["engine", "transport"]),
     ("rustls", &["engine", "transport"]),

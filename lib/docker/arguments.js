@@ -38,6 +38,9 @@ const SHAPES = {
   'auth last': ([options, callback, auth]) => ({ ...plain([options, callback]), auth }),
 };
 
+/** Options for us, not for the engine. */
+const NOT_SENT = ['authconfig', 'registryconfig', 'abortSignal'];
+
 /**
  * What a method was called with. Nothing of the caller's is changed.
  *
@@ -46,15 +49,22 @@ const SHAPES = {
  * @param {object} [defaults]
  */
 function readArguments(shape, args, defaults) {
-  const { options, ...read } = SHAPES[shape ?? 'plain'](args);
-  if (Array.isArray(options)) return { ...read, options: {}, body: options };
-  const { authconfig, registryconfig, abortSignal, ...rest } = { ...defaults, ...options };
-  const result = { ...read, auth: read.auth ?? authconfig, registryconfig, abortSignal, options: rest };
-  if (isAbortSignal(rest.signal)) {
-    result.abortSignal ??= rest.signal;
-    delete rest.signal;
+  const read = SHAPES[shape ?? 'plain'](args);
+  if (Array.isArray(read.options)) return { ...read, options: {}, body: read.options };
+  // Copies, and loops over them: taking objects apart by patterns costs more than the rest of a call.
+  const options = { ...defaults, ...read.options };
+  const result = { ...read, options };
+  for (const name of NOT_SENT) {
+    if (!(name in options)) continue;
+    result[name] = options[name];
+    delete options[name];
   }
-  for (const [name, value] of Object.entries(rest)) if (value === undefined) delete rest[name];
+  result.auth ??= result.authconfig;
+  if (isAbortSignal(options.signal)) {
+    result.abortSignal ??= options.signal;
+    delete options.signal;
+  }
+  for (const name of Object.keys(options)) if (options[name] === undefined) delete options[name];
   return result;
 }
 

@@ -17,7 +17,8 @@ const HELPER_ANSWER = 1024 * 1024;
 
 /** What Docker Hub goes by among credentials. */
 const HUB = 'https://index.docker.io/v1/';
-const HUB_HOSTS = ['docker.io', 'index.docker.io'];
+const HUB_HOST = 'docker.io';
+const HUB_HOSTS = new Set([HUB_HOST, 'index.docker.io', 'registry-1.docker.io']);
 
 /** What helpers say of a registry that they do not know, and give for the user of an identity token. */
 const NOT_FOUND = 'credentials not found in native keychain';
@@ -26,17 +27,17 @@ const TOKEN_USER = '<token>';
 const failed = (message, cause) => new DockerError('DEW_CREDENTIALS_FAILED', message, { cause });
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** The host of `https://host/v1/`, `host:port/path`, or `host`; addresses with the same one are the same registry. */
+function hostOf(address) {
+  const host = address.replace(/^[a-z]+:\/\//i, '').split('/')[0].toLowerCase();
+  return HUB_HOSTS.has(host) ? HUB_HOST : host;
+}
+
 /** The registry that an image's, or a plugin's, name leads to. */
 function registryOf(name) {
   const [first, ...rest] = String(name).split('/');
   const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase());
-  return !isHost || HUB_HOSTS.includes(first) ? HUB : first;
-}
-
-/** The host of a registry's address; addresses with the same one are the same registry. */
-function hostOf(address) {
-  const [host] = address.replace(/^https?:\/\//, '').split('/');
-  return HUB_HOSTS.includes(host) ? HUB_HOSTS[0] : host;
+  return !isHost || hostOf(first) === HUB_HOST ? HUB : first;
 }
 
 /** The member of `map` for a registry, whichever way it is written there. */
@@ -60,6 +61,14 @@ function readSettings() {
   return { auths: isObject(auths) ? auths : {}, credHelpers: isObject(credHelpers) ? credHelpers : {}, credsStore };
 }
 
+/** Name and password out of base64; undefined if that is not what it is. */
+function decodeUser(auth) {
+  const text = Buffer.from(String(auth), 'base64').toString();
+  const colon = text.indexOf(':');
+  if (colon < 0) return undefined;
+  return { username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, '') };
+}
+
 /** Credentials as `auths` has them; undefined for an entry that only says that a helper has some. */
 function decodeEntry(entry, registry) {
   if (!isObject(entry)) return undefined;
@@ -67,11 +76,9 @@ function decodeEntry(entry, registry) {
   const known = ['username', 'password', 'email', 'identitytoken', 'registrytoken'].filter((name) => rest[name]);
   const given = Object.fromEntries(known.map((name) => [name, rest[name]]));
   if (auth) {
-    const text = Buffer.from(String(auth), 'base64').toString();
-    const colon = text.indexOf(':');
-    if (colon < 0) throw failed(`no credentials for ${registry}: \`auth\` in ${configFile()} is not base64 of user:password`);
-    given.username = text.slice(0, colon);
-    given.password = text.slice(colon + 1).replace(/\0+$/, '');
+    const user = decodeUser(auth);
+    if (!user) throw failed(`no credentials for ${registry}: \`auth\` in ${configFile()} is not base64 of user:password`);
+    Object.assign(given, user);
   }
   return Object.keys(given).length > 0 ? { ...given, serveraddress: registry } : undefined;
 }
@@ -181,4 +188,4 @@ async function allCredentials(options) {
   return known.length > 0 ? Object.fromEntries(known) : undefined;
 }
 
-module.exports = { allCredentials, askHelper, credentialsFor, registryOf };
+module.exports = { allCredentials, askHelper, credentialsFor, decodeUser, hostOf, registryOf };

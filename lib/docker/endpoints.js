@@ -54,8 +54,16 @@ const NOT_CREATED = {
 /** Statuses of success. */
 const FINE = { 200: true, 201: true, 204: true };
 
+/** Many rows have the same reasons. */
+const known = new Map();
+
+function statusCodesOf(reasons) {
+  if (!known.has(reasons)) known.set(reasons, Object.freeze({ ...FINE, ...reasons }));
+  return known.get(reasons);
+}
+
 const row = (method) => (path, reasons = SERVER_ERROR, traits = {}) =>
-  Object.freeze({ method, path, reasons, statusCodes: Object.freeze({ ...FINE, ...reasons }), ...traits });
+  Object.freeze({ method, path, reasons, statusCodes: statusCodesOf(reasons), ...traits });
 const [get, head, post, put, del] = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'].map(row);
 
 /** All options are the body. */

@@ -3,35 +3,52 @@
 const { badOption } = require('../errors');
 const { readArguments } = require('./arguments');
 const { ALL_REGISTRIES } = require('./endpoints');
+const { without } = require('./query');
+
+/** A template's fixed parts and the names between them, by turns; each is taken apart once. */
+const templates = new Map();
+
+function partsOf(template) {
+  let parts = templates.get(template);
+  if (parts === undefined) templates.set(template, parts = template.split(/\{(\w+)\}/));
+  return parts;
+}
 
 /**
  * Fills in a path. A value can never come to mean another path: it is encoded, but for the slashes
  * that names of images and plugins have.
  *
  * @param {string} template
- * @param {object} values
+ * @param {(name: string) => unknown} valueOf
  */
-function fillPath(template, values) {
-  return template.replace(/\{(\w+)\}/g, (_, name) => {
-    let value = String(values[name]);
-    // The engine's own lists have names of containers with a slash in front.
-    if (template.startsWith('/containers/')) value = value.replace(/^\//, '');
-    const parts = name === 'name' && !template.startsWith('/volumes/') ? value.split('/') : [value];
-    if (parts.some((part) => part === '' || part === '.' || part === '..')) {
-      throw badOption(`"${value}" cannot be the ${name} in ${template}`);
-    }
-    return parts.map(encodeURIComponent).join('/');
-  });
+function fillPath(template, valueOf) {
+  const parts = partsOf(template);
+  let path = parts[0];
+  for (let at = 1; at < parts.length; at += 2) path += encoded(template, parts[at], String(valueOf(parts[at]))) + parts[at + 1];
+  return path;
+}
+
+/** The value of `name` as it may stand in a path. */
+function encoded(template, name, given) {
+  // The engine's own lists have names of containers with a slash in front.
+  const value = given.startsWith('/') && template.startsWith('/containers/') ? given.slice(1) : given;
+  const parts = name === 'name' && !template.startsWith('/volumes/') ? value.split('/') : [value];
+  if (parts.some((part) => part === '' || part === '.' || part === '..')) {
+    throw badOption(`"${value}" cannot be the ${name} in ${template}`);
+  }
+  return parts.map(encodeURIComponent).join('/');
 }
 
 /** Which of the options are the query, and what is the body; `null` for no body. */
 function divide(endpoint, { options, body }) {
-  const { _query, _body, ...rest } = options;
+  const isDivided = '_query' in options || '_body' in options;
+  const { _query, _body } = options;
+  const rest = isDivided ? without(options, ['_query', '_body']) : options;
   const names = endpoint.query;
   if (names === undefined) return { _query: _query ?? rest, _body: _body ?? body ?? null };
-  const inQuery = ([name]) => names.includes(name);
-  const query = Object.fromEntries(Object.entries(rest).filter(inQuery));
-  const others = Object.fromEntries(Object.entries(rest).filter((entry) => !inQuery(entry)));
+  const query = {};
+  const others = {};
+  for (const name of Object.keys(rest)) (names.includes(name) ? query : others)[name] = rest[name];
   return { _query: { ...query, ..._query }, _body: _body ?? body ?? others };
 }
 
@@ -46,7 +63,7 @@ function dialOptions(endpoint, read, values) {
   const { options } = read;
   const stream = typeof endpoint.stream === 'function' ? endpoint.stream(options) : endpoint.stream;
   return {
-    path: `${fillPath(endpoint.path, { ...values, checkpoint: read.checkpoint })}?`,
+    path: `${fillPath(endpoint.path, (name) => (name === 'checkpoint' ? read.checkpoint : values[name]))}?`,
     method: endpoint.method,
     options: divide(endpoint, read),
     statusCodes: endpoint.statusCodes,

@@ -1,6 +1,5 @@
 'use strict';
 
-const { NativeRequests } = require('../../native');
 const { badOption } = require('../errors');
 const { nativeSshOptions } = require('../ssh');
 const { modemOptions } = require('./address');
@@ -9,7 +8,6 @@ const { demuxStream } = require('./demux');
 const { refused } = require('./errors');
 const { followProgress } = require('./progress');
 const { buildQuerystring, parseJson, without } = require('./query');
-const { EngineRequest, streamOf } = require('./request');
 
 // How long connecting to an engine may take, unless `connectionTimeout` says otherwise.
 const CONNECT_MS = 10_000;
@@ -42,11 +40,20 @@ function checkTimes(modem) {
   }
 }
 
+/** The addon, and what sends requests by it, are loaded when there is something to send. */
+const sending = () => require('./request');
+
+function callsOn(requests, path) {
+  const { Calls } = require('./calls');
+  return Calls.isPossible ? new Calls(requests, path) : null;
+}
+
 /** The connections to one engine, and what all requests to it have in common. */
 class Modem {
   #hostname;
   #remoteSocket;
   #requests = null;
+  #calls = null;
   #opening = null;
   #socketPath = null;
   #prefix = '';
@@ -145,6 +152,7 @@ class Modem {
   }
 
   async #prepare() {
+    const { NativeRequests } = require('../native');
     const requests = new NativeRequests({
       host: await this.#address(),
       ssh: this.protocol === 'ssh' ? nativeSshOptions(this.sshOptions, this.connectionTimeout) : undefined,
@@ -157,6 +165,7 @@ class Modem {
     const prefix = (this.pathPrefix ?? '').replace(/\/+$/, '');
     this.#prefix = prefix && !prefix.startsWith('/') ? `/${prefix}` : prefix;
     if (this.version === 'auto') this.version = await this.#negotiate(requests);
+    if (!this.host) this.#calls = callsOn(requests, await this.getSocketPath());
     this.#requests = requests;
   }
 
@@ -166,7 +175,7 @@ class Modem {
       method: 'GET', target: `${this.#prefix}/_ping`, headers: this.#headers({}, {}), gather: true, idleTimeout: this.timeout ?? 0,
     };
     const { headers } = await new Promise((resolve, reject) => {
-      new EngineRequest(requests, wanted, (error, answer) => (error ? reject(error) : resolve(answer)));
+      new (sending().EngineRequest)(requests, wanted, (error, answer) => (error ? reject(error) : resolve(answer)));
     });
     const theirs = headers[headers.findIndex((name) => name.toLowerCase() === 'api-version') + 1];
     const [major, minor] = /^\d+\.\d+$/.test(theirs) ? theirs.split('.').map(Number) : NEWEST;
@@ -185,10 +194,12 @@ class Modem {
   #send(options, callback) {
     try {
       const wanted = this.#wanted(options);
-      new EngineRequest(this.#requests, wanted, (error, answer) => {
+      const done = (error, answer) => {
         if (error) callback(error, null);
         else finish(options, wanted, answer, callback);
-      });
+      };
+      if (this.#calls?.canMake(wanted)) this.#calls.make(wanted, done);
+      else new (sending().EngineRequest)(this.#requests, wanted, done);
     } catch (error) {
       process.nextTick(callback, error, null);
     }
@@ -221,6 +232,8 @@ class Modem {
 
   #headers({ headers: own = {}, authconfig, registryconfig }, { hijack, file, data }) {
     const headers = { ...this.headers, ...own };
+    // So it is with most calls.
+    if (!(authconfig || registryconfig || file || data !== undefined || hijack)) return pairsOf(headers);
     const has = (name) => Object.keys(headers).some((key) => key.toLowerCase() === name);
     if (authconfig) {
       headers['X-Registry-Auth'] = authconfig.key || authconfig.base64 || base64(authconfig);
@@ -232,9 +245,12 @@ class Modem {
       headers.Connection = 'Upgrade';
       if (!has('upgrade')) headers.Upgrade = 'tcp';
     }
-    return Object.entries(headers).flatMap(([name, value]) => [name, String(value)]);
+    return pairsOf(headers);
   }
 }
+
+/** Names and values by turns. */
+const pairsOf = (headers) => Object.entries(headers).flatMap(([name, value]) => [name, String(value)]);
 
 /** The JSON to send, or undefined. */
 function bodyText({ method, options, allowEmpty }) {
@@ -253,38 +269,42 @@ function finish({ statusCodes = {}, isStream, isBytes }, wanted, answer, callbac
   if (!isFine) {
     collect(answer, (error, body) => {
       if (error) callback(error, null);
-      else callback(refused(status, known || undefined, redirect(answer) ?? jsonOr(body)), null);
+      else callback(refused(status, known || undefined, redirect(answer) ?? valueOf(body)), null);
     });
   } else if (isStream || wanted.gather === false) {
-    callback(null, streamOf(answer));
+    callback(null, sending().streamOf(answer));
   } else {
-    callback(null, isBytes ? answer.body : jsonOr(answer.body));
+    callback(null, isBytes ? bytesOf(answer) : valueOf(answer));
   }
 }
 
 /** Why a redirect is no answer: to follow it would be to trust whoever gave it. */
-function redirect({ status, headers }) {
+function redirect({ status, location, headers = [] }) {
   const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'location');
-  if (status <= 300 || status >= 400 || at < 0) return undefined;
-  return { message: `it redirects to ${headers[at + 1]}, which is not followed` };
+  const target = location ?? headers[at + 1];
+  if (status <= 300 || status >= 400 || (location === undefined && at < 0)) return undefined;
+  return { message: `it redirects to ${target}, which is not followed` };
 }
 
-/** What JSON says, or the bytes if it is none. */
-function jsonOr(body) {
-  const json = parseJson(body.toString());
-  return json === undefined ? body : json;
+/** A whole body, which is short and a text, or bytes. */
+const bytesOf = ({ text, body }) => body ?? Buffer.from(text);
+
+/** What the JSON of a whole body says, or its bytes if it is none. */
+function valueOf(whole) {
+  const json = parseJson(whole.text ?? whole.body.toString());
+  return json === undefined ? bytesOf(whole) : json;
 }
 
-/** The whole body of an answer that was to be a stream. */
-function collect({ body, stream }, done) {
-  if (body) {
-    done(null, body);
+/** The whole body of an answer, also where it was to be a stream. */
+function collect({ text, body, stream }, done) {
+  if (stream === undefined) {
+    done(null, { text, body });
     return;
   }
   const chunks = [];
   stream.on('data', (chunk) => chunks.push(chunk));
   stream.once('error', done);
-  stream.once('end', () => done(null, Buffer.concat(chunks)));
+  stream.once('end', () => done(null, { body: Buffer.concat(chunks) }));
 }
 
 module.exports = { Modem };

@@ -9,11 +9,13 @@ const { stringify } = require('node:querystring');
  * @returns {string}
  */
 function buildQuerystring(options) {
-  const values = Object.entries(options).map(([name, value]) => {
+  const values = {};
+  for (const name of Object.keys(options)) {
+    const value = options[name];
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return [name, isObject ? JSON.stringify(value) : value];
-  });
-  return stringify(Object.fromEntries(values));
+    values[name] = isObject ? JSON.stringify(value) : value;
+  }
+  return stringify(values);
 }
 
 /** A copy of `object` without some of its members. */

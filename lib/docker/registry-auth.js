@@ -1,16 +1,7 @@
 'use strict';
 
-const { credentialsFor } = require('./credentials');
+const { credentialsFor, decodeUser, hostOf } = require('./credentials');
 const { parseJson } = require('./query');
-
-/** Names of the one registry that images without a registry's name are from. */
-const HUB = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
-
-/** The host of `https://host/v1/`, `host:port/path`, or `host`. */
-function hostOf(address) {
-  const host = address.replace(/^[a-z]+:\/\//i, '').split('/')[0].toLowerCase();
-  return HUB.has(host) ? 'docker.io' : host;
-}
 
 /** Credentials as they are, or as JSON in base64. */
 function plain(auth) {
@@ -22,8 +13,8 @@ function plain(auth) {
 function userOf({ username = '', password = '', identitytoken, auth }) {
   if (identitytoken) return { username: '', secret: identitytoken };
   if (username || password || !auth) return { username, secret: password };
-  const [name, ...rest] = Buffer.from(auth, 'base64').toString().split(':');
-  return { username: name, secret: rest.join(':') };
+  const user = decodeUser(auth);
+  return { username: user?.username ?? '', secret: user?.password ?? '' };
 }
 
 /** What the caller says of the registry at `host`: by what is said of each, else by `authconfig`. */

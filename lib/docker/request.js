@@ -1,6 +1,6 @@
 'use strict';
 
-const { NativeDial } = require('../../native');
+const { NativeDial } = require('../native');
 const { aborted, failed } = require('./errors');
 const { HijackedStream, ResponseStream, wholeStream } = require('./streams');
 const { Upload, bodyOf } = require('./upload');

@@ -2,7 +2,7 @@
 
 const { randomUUID } = require('node:crypto');
 
-const { NativeBuildSession } = require('../../native');
+const { NativeBuildSession } = require('../native');
 const { badOption } = require('../errors');
 const { DockerError, aborted, failed, refused } = require('./errors');
 const { parseJson } = require('./query');

@@ -44,8 +44,8 @@ pub use processes::{
     EndReport, EndedBy, ExecTarget, InvalidMarker, Left, MARKER_VARIABLE, Marker, ServerMark,
 };
 pub use request::{
-    Content, EngineRequest, EngineResponse, HijackedInput, HijackedOutput, RequestBody,
-    RequestError, Requests, ResponseBody, Secure, SocketOutput, StreamOutput,
+    Content, EngineRequest, EngineResponse, Exchange, HijackedInput, HijackedOutput, RequestBody,
+    RequestError, Requests, ResponseBody, Secure, SocketOutput, StreamOutput, WholeAnswer,
 };
 pub use ssh::{PrivateKey, SshError, SshFailure, SshHost, SshOptions, close_ssh};
 pub use stream::{ExecInput, ExecOutput, ExecStream};

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The longest answer that is gathered: what one string of JavaScript can hold.
-const ANSWER_LIMIT: usize = 512 * 1024 * 1024;
+pub(super) const ANSWER_LIMIT: usize = 512 * 1024 * 1024;
 
 /// What a request tells.
 #[napi(object, object_from_js = false)]

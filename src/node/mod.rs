@@ -14,6 +14,7 @@ mod client;
 mod docker;
 mod docker_answer;
 mod docker_build;
+mod docker_exchange;
 mod docker_output;
 mod failure;
 mod options;

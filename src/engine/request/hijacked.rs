@@ -4,8 +4,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -40,13 +39,8 @@ pub(super) fn split(
     Ok(match parts.io.into_inner() {
         Link::Plain(paced) => {
             let (read, write) = paced.socket.into_split();
-            let output = SocketOutput {
-                host,
-                read,
-                early: Mutex::new(early),
-                pace: Mutex::default(),
-                taken: AtomicUsize::new(0),
-            };
+            let reading = Mutex::new(Reading { early, ..Reading::default() });
+            let output = SocketOutput { host, read, reading };
             (HijackedInput { write: Box::new(write) }, HijackedOutput::Socket(output))
         }
         link @ Link::Tls(_) => {
@@ -96,23 +90,36 @@ pub enum HijackedOutput {
 pub struct SocketOutput {
     host: Arc<EngineHost>,
     read: ReadHalf,
+    reading: Mutex<Reading>,
+}
+
+/// How far a reader has come, and when it is to go on.
+#[derive(Default)]
+struct Reading {
     /// What came together with the answer.
-    early: Mutex<Bytes>,
-    pace: Mutex<Pace>,
+    early: Bytes,
+    pace: Pace,
     /// Bytes that were read since the last wait.
-    taken: AtomicUsize,
+    taken: usize,
 }
 
 impl SocketOutput {
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits until there may be something to read. Cancel-safe.
     ///
     /// # Errors
     ///
     /// `Lost` if the connection broke.
     pub async fn readable(&self) -> Result<(), RequestError> {
-        let pace = || self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace().after_read(self.taken.swap(0, Ordering::Relaxed), usize::MAX);
-        poll_fn(|cx| pace().poll_rest(cx)).await;
+        {
+            let mut reading = self.reading();
+            let taken = std::mem::take(&mut reading.taken);
+            reading.pace.after_read(taken, usize::MAX);
+        }
+        poll_fn(|cx| self.reading().pace.poll_rest(cx)).await;
         self.read.readable().await.map_err(|error| lost(&self.host, error))
     }
 
@@ -122,16 +129,16 @@ impl SocketOutput {
     ///
     /// `Lost` if the connection broke.
     pub fn try_read(&self, buffer: &mut [u8]) -> Result<Option<usize>, RequestError> {
-        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
-        if !early.is_empty() {
-            let count = early.len().min(buffer.len());
-            buffer[..count].copy_from_slice(&early[..count]);
-            early.advance(count);
+        let mut reading = self.reading();
+        if !reading.early.is_empty() {
+            let count = reading.early.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&reading.early[..count]);
+            reading.early.advance(count);
             return Ok(Some(count));
         }
         match self.read.try_read(buffer) {
             Ok(count) => {
-                self.taken.fetch_add(count, Ordering::Relaxed);
+                reading.taken += count;
                 Ok(Some(count))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),

@@ -5,7 +5,11 @@
 //! like any other: to follow one would be to trust whoever gave it. Dropping a future or a
 //! stream of this module drops its connection.
 
+mod answer;
+mod chunks;
 mod error;
+mod exchange;
+mod framing;
 mod hijacked;
 mod idle;
 mod link;
@@ -28,7 +32,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tower_service::Service;
 
+pub use answer::WholeAnswer;
 pub use error::RequestError;
+pub use exchange::Exchange;
 pub use hijacked::{HijackedInput, HijackedOutput, SocketOutput, StreamOutput};
 pub use link::Secure;
 
@@ -158,6 +164,13 @@ impl Requests {
         } else {
             Upgrade::Refused(self.with_body(response, idle))
         })
+    }
+
+    /// HTTP for a connection to this engine that the caller makes, writes and reads; answers may
+    /// have `limit` bytes.
+    #[must_use]
+    pub fn exchange(&self, limit: usize) -> Exchange {
+        Exchange::new(Arc::clone(&self.host), limit)
     }
 
     fn with_body(&self, response: Response<Incoming>, idle: Idle) -> EngineResponse {
