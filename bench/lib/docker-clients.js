@@ -12,6 +12,9 @@ const CLIENTS = {
   ours: { title: 'ours: `Docker`', unless: () => (addonIsBuilt() ? null : 'the addon is not built') },
 };
 
+/** For small calls only: their limit. */
+const WITH_LIMIT = { ...CLIENTS, bare: { title: 'a socket of Node.js, no more', unless: () => null } };
+
 /** Runs `fn(child)` with a fresh client of a kind. */
 async function withClient(kind, { engine, container }, options, fn) {
   const child = new Child(path.join(__dirname, '../peers/docker-client.js'), { kind, socketPath: engine.host.replace('unix://', ''), container }, options);
@@ -47,4 +50,4 @@ async function interleaved(kinds, rounds, measure) {
   return results;
 }
 
-module.exports = { CLIENTS, withClient, move, interleaved };
+module.exports = { CLIENTS, WITH_LIMIT, withClient, move, interleaved };

@@ -1,5 +1,5 @@
 'use strict';
-// A client of the engine's API that is measured: dockerode or ours, in a process of its own.
+// A client of the engine's API that is measured: dockerode, ours, or what limits both, in a process of its own.
 
 const { Writable } = require('stream');
 const { serveJobs } = require('../lib/child');
@@ -7,6 +7,7 @@ const { serveJobs } = require('../lib/child');
 const CLIENTS = {
   dockerode: () => require('dockerode'),
   ours: () => require('../..').Docker,
+  bare: () => require('./bare-docker'),
 };
 
 const { kind, socketPath, container } = JSON.parse(process.argv[2]);

@@ -1,7 +1,7 @@
 'use strict';
 
 const { OTHERS, SERVER } = require('../lib/cpus');
-const { CLIENTS, interleaved, withClient } = require('../lib/docker-clients');
+const { WITH_LIMIT, interleaved, withClient } = require('../lib/docker-clients');
 const { available } = require('../lib/servers');
 const { median } = require('../lib/stats');
 const { fixed, spread, table } = require('../lib/table');
@@ -10,7 +10,7 @@ const WIDTHS = [1, 32];
 
 /** Small calls of the engine's API, which is a fake one on another processor. */
 module.exports = async function dockerCalls(context, { quick }) {
-  const kinds = available(CLIENTS, Object.keys(CLIENTS), context);
+  const kinds = available(WITH_LIMIT, Object.keys(WITH_LIMIT), context);
   const count = quick ? 4000 : 20_000;
   const results = {};
   for (const width of WIDTHS) {
@@ -26,7 +26,7 @@ module.exports = async function dockerCalls(context, { quick }) {
       ...kinds.map((kind) => {
         const rates = (one) => results[width][one].map(({ rate }) => rate);
         return [
-          CLIENTS[kind].title, spread(rates(kind), median, 0),
+          WITH_LIMIT[kind].title, spread(rates(kind), median, 0),
           fixed(results[width].dockerode ? median(rates(kind)) / median(rates('dockerode')) : NaN, 2),
           fixed(median(results[width][kind].map(({ cpu }) => cpu)), 0),
         ];
