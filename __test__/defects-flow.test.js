@@ -123,15 +123,21 @@ describe(`defects of flow control (${implementation})`, () => {
     }, 3000, peer);
   });
 
-  it('defect 8: a peer that does not read stops the command, and the server keeps its size', async () => {
+  it('S28 defect 8: a peer that does not read stops the command, and the server keeps its size and serves others', async () => {
     const child = await children.start({ implementation, container });
     const peer = await child.peer({ command: ['head', '-c', '900000002', '/dev/zero'] });
     peer.socket.pause();
+    const other = await child.peer({ command: 'cat' });
+    await other.waitFor(CODE.resume);
+    let word = 0;
     await container.started('900000002');
     const before = child.server.rss();
     await stays('a blocked command and a server of the same size', async () => {
       const grown = child.server.rss() - before;
       assert.ok(grown < 32, `the server has grown by ${grown.toFixed()} MiB`);
+      word += 1;
+      other.stdin(`word-${word}.`);
+      await other.sees(`word-${word}.`, { ms: 2000 });
       return (await container.running('900000002')).length === 1;
     }, 3000, peer);
   });
