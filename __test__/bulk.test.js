@@ -176,10 +176,10 @@ describe('bulk', function bulk() {
 
   it('200 MiB out to a raw peer, byte-identical', () => receive(200 * MIB));
 
-  it('12 MiB out at 2 MiB/s, byte-identical', () => receive(12 * MIB, (peer, bytes) => {
+  it('12 MiB out at 4 MiB/s, byte-identical', () => receive(12 * MIB, (peer, bytes) => {
     const started = Date.now();
     peer.socket.on('message', () => {
-      const ahead = (bytes() / (2 * MIB)) * 1000 - (Date.now() - started);
+      const ahead = (bytes() / (4 * MIB)) * 1000 - (Date.now() - started);
       if (ahead < 5 || peer.socket.isPaused) return;
       peer.socket.pause();
       setTimeout(() => peer.socket.resume(), ahead);
