@@ -39,6 +39,7 @@ export type ErrorCode =
   | 'DEW_HOST_INVALID'
   | 'DEW_HOST_UNSUPPORTED'
   | 'DEW_INTERNAL'
+  | 'DEW_LISTEN_EXPOSED'
   | 'DEW_LISTEN_FAILED'
   | 'DEW_MESSAGE_TOO_BIG'
   | 'DEW_NOT_UTF8'
@@ -170,6 +171,11 @@ export interface ListeningServerOptions extends DockerServerBaseOptions {
   port: number;
   /** The address to listen on. Default `'127.0.0.1'`. */
   host?: string;
+  /**
+   * Whether `host` may be an address that others than this machine can reach: whoever does, and
+   * knows the path, gets in. Default false.
+   */
+  allowRemote?: boolean;
   /** From a connection to an answered request. Default 10,000. */
   handshakeTimeout?: number;
   /** Handshakes at once. Default 256. */

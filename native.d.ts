@@ -439,6 +439,8 @@ export interface NativeServerOptions {
   origins: string
   /** The origins for `list`. */
   originList: Array<string>
+  /** Whether to listen where others than this machine come. */
+  allowRemote: boolean
   /** The largest message to take, in bytes. */
   maxMessageSize: number
   /** Input that may wait for a command, in bytes. */

@@ -88,6 +88,16 @@ describe('the command line', () => {
       assert.deepEqual(await container.running(`sleep ${seconds}`), []);
     });
 
+    it('S6 does not serve where others come unless --allow-remote says so', async () => {
+      const refused = dew(['serve', '--port', '0', '--host', '0.0.0.0', container.id]);
+      assert.equal(await refused.exit(), 125);
+      assert.match(refused.output, /^dew: not listening on 0\.0\.0\.0:0: .*--allow-remote.*\[DEW_LISTEN_EXPOSED\]\n$/);
+      const server = dew(['serve', '--port', '0', '--host', '0.0.0.0', '--allow-remote', container.id], { input: null });
+      assert.match(await server.firstLine(), /at ws:\/\/0\.0\.0\.0:\d+\/[0-9a-f]{32}$/);
+      server.child.kill('SIGTERM');
+      assert.equal(await server.exit(), 0);
+    });
+
     it('says what is wrong with a container that is not there', async () => {
       const server = dew(['serve', '--port', '0', 'no-such-container']);
       assert.equal(await server.exit(), 125);

@@ -115,6 +115,18 @@ describe('npm start', function suite() {
     await lineAppears('hi');
   });
 
+  it('S23 takes nothing to run from its own URL', async () => {
+    const [opened] = await Promise.all([
+      page.waitForEvent('websocket'),
+      page.goto(`${address}?tty=false&command=echo&command=hi#command=echo&command=hi`),
+    ]);
+    assert.strictEqual(opened.url(), `${shell}?tty=true&command=sh`);
+    await state('running');
+    await type('echo typed');
+    await lineAppears('typed');
+    assert.ok(!(await page.evaluate(screen)).includes('hi'));
+  });
+
   it('tells the container the size of the terminal, and each change of it', async () => {
     const rows = async () => (await page.evaluate(screen)).length;
     const before = await rows();

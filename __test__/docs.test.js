@@ -13,13 +13,12 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const http = require('node:http');
 const os = require('node:os');
 const path = require('node:path');
 
+const { freePort } = require('../scripts/lib/free-port');
 const { TestContainer, useContainer } = require('./helpers/container');
 const { Program, node } = require('./helpers/program');
-const { listen } = require('./helpers/scene');
 
 const ROOT = path.join(__dirname, '..');
 const at = (...names) => path.join(ROOT, ...names);
@@ -28,14 +27,6 @@ const list = (folder, end) => fs.readdirSync(at(folder), { recursive: true })
   .filter((name) => name.endsWith(end)).map((name) => path.join(folder, name));
 
 const PAGES = ['README.md', ...list('docs', '.md')];
-
-/** A port that was free a moment ago. */
-async function freePort() {
-  const server = http.createServer();
-  const { port } = await listen(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** The fenced blocks of a page: `{ language, text, line }`. */
 function blocks(page) {

@@ -43,7 +43,7 @@ describe('the end of a peer', () => {
         for (const [what, { count, command }] of Object.entries(IN_A_SHELL)) {
           it(`ends ${what}`, async () => {
             const mark = uniqueSleep();
-            const { server } = await scene.serve();
+            const { server } = await scene.serve({ killGrace: 500 });
             const peer = await scene.peer({ command: ['sh', '-c', command(mark)], tty });
             // The shell has the mark in its own command line.
             await until('processes', async () => (await container.running(mark)).length > count, { transcript: peer.transcript });

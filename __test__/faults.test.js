@@ -40,13 +40,13 @@ describe('faults of the container', () => {
   let bystander;
 
   /** A container that the test may destroy, a server for it, and a session elsewhere to watch. */
-  async function victim() {
+  async function victim(options) {
     const container = await TestContainer.start();
     scene.onEnd(() => container.remove());
     await scene.serve({ container: standing });
     bystander = await scene.peer({ command: 'cat' });
     await bystander.waitFor(CODE.resume);
-    const served = await scene.serve({ container });
+    const served = await scene.serve({ container, ...options });
     const peer = await scene.peer({ command: 'cat' });
     peer.stdin('in');
     await peer.sees('in');
@@ -124,7 +124,7 @@ describe('faults of the container', () => {
   });
 
   it('paused: close() of the server does not hang', async () => {
-    const { container, server } = await victim();
+    const { container, server } = await victim({ killGrace: 300 });
     await container.container.pause();
     await within('close()', server.close(), { ms: 30000 });
     await others();

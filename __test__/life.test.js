@@ -233,7 +233,7 @@ describe('the life of a process', () => {
     });
   });
 
-  it('leaves no command behind when the server process is killed and a new one serves', async () => {
+  it('S33 leaves no command behind when the server process is killed and a new one serves', async () => {
     const mark = uniqueSleep();
     const source = `
       const server = new main.DockerServer({ port: 0, path: '/shell', containerId: given.containerId, dockerSocket: given.dockerSocket });

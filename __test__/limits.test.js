@@ -98,7 +98,7 @@ describe('limits', () => {
       assert.ok(!peer.stdout.includes('y'));
     });
 
-    it('maxSessions sessions run, one more is told so, and each end makes room', async () => {
+    it('S31 maxSessions sessions run, one more is told so, and each end makes room', async () => {
       await scene.serve({ maxSessions: 3 });
       const peers = [];
       for (let count = 0; count < 3; count += 1) peers.push(await scene.peer({ command: 'cat' }));
@@ -121,7 +121,7 @@ describe('limits', () => {
       ['says nothing', () => {}],
       ['stops in the middle of its request', (connection) => connection.write('GET /shell?command=cat HTTP/1.1\r\nHost: x\r\n')],
     ]) {
-      it(`a connection that ${what} is closed after handshakeTimeout`, async () => {
+      it(`S25 a connection that ${what} is closed after handshakeTimeout`, async () => {
         const { port } = await listening({ handshakeTimeout: 300 });
         const connection = await connect(port);
         const { ms } = await timed(async () => {
@@ -146,7 +146,7 @@ describe('limits', () => {
       assert.ok(ms > 250, `cut off after ${ms} ms`);
     });
 
-    it('a request that comes one byte at a time does not last longer', async () => {
+    it('S25 a request that comes one byte at a time does not last longer', async () => {
       const { port, url } = await listening({ handshakeTimeout: 500 });
       const connection = await connect(port);
       let open = true;

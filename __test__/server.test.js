@@ -40,7 +40,7 @@ describe('constructor', () => {
 
   for (const [name, wrong] of [
     ['maxSessions', -1], ['keepAliveInterval', 'soon'], ['keepAliveTimeout', -5], ['maxMessageSize', -1],
-    ['handshakeTimeout', NaN], ['onDisconnect', 'ignore'], ['port', 70000], ['port', '80a'],
+    ['handshakeTimeout', NaN], ['allowRemote', 'yes'], ['onDisconnect', 'ignore'], ['port', 70000], ['port', '80a'],
   ]) {
     it(`throws a TypeError or RangeError that names ${name} for ${wrong}`, () => {
       const options = name === 'port' ? given({ server: undefined, port: wrong }) : given({ [name]: wrong });
@@ -85,6 +85,25 @@ describe('server', () => {
       assert.equal(server.address().address, '::1');
       const { stdout } = await scene.run(['echo', 'six'], { url: `ws://[::1]:${server.address().port}/shell` });
       assert.equal(stdout, 'six\n');
+    });
+
+    it('S6 does not listen where others come unless it is told to', async () => {
+      for (const host of ['0.0.0.0', '::']) {
+        const server = new DockerServer({ port: 0, host, path: '/shell', containerId: container.id, dockerSocket: container.socketPath });
+        scene.onEnd(() => server.close());
+        await assert.rejects(server.execute(), (error) => {
+          assert.equal(error.code, 'DEW_LISTEN_EXPOSED');
+          assert.ok(error.message.startsWith(`not listening on ${host}:0: `), error.message);
+          assert.match(error.message, /allowRemote/);
+          return true;
+        });
+        assert.equal(server.address(), null);
+      }
+      const { server } = await listening({ host: '0.0.0.0', allowRemote: true });
+      assert.equal(server.address().address, '0.0.0.0');
+      const { stdout } = await scene.run(['echo', 'told'], { url: `ws://127.0.0.1:${server.address().port}/shell` });
+      assert.equal(stdout, 'told\n');
+      for (const host of ['localhost', '127.0.0.2', '::ffff:127.0.0.1']) await listening({ host });
     });
 
     it('has the example of the readme working', async () => {

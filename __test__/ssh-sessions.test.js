@@ -33,7 +33,7 @@ describe('an ssh server that forwards no sockets', () => {
       const ours = new Set(childrenOf(process.pid));
       most = Math.max(most, withArgument('system dial-stdio').filter(({ pid }) => ours.has(pid)).length);
       return !over;
-    }, 60_000).catch(() => {});
+    }, 60_000, { every: 20 }).catch(() => {});
     const results = await within('thirty results', Promise.all(jobs), { ms: 60_000 });
     over = true;
     await watching;

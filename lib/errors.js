@@ -30,6 +30,7 @@ const errorCodes = Object.freeze([
   'DEW_HOST_INVALID',
   'DEW_HOST_UNSUPPORTED',
   'DEW_INTERNAL',
+  'DEW_LISTEN_EXPOSED',
   'DEW_LISTEN_FAILED',
   'DEW_MESSAGE_TOO_BIG',
   'DEW_NOT_UTF8',

@@ -11,6 +11,7 @@ const DEFAULT_SOCKET = '/var/run/docker.sock';
 /** Times are in milliseconds, sizes in bytes. */
 const SERVER_DEFAULTS = Object.freeze({
   host: '127.0.0.1',
+  allowRemote: false,
   maxSessions: 10,
   wrapperCommand: [],
   onDisconnect: 'kill',
@@ -90,6 +91,7 @@ function serverOptions(given) {
   for (const name of ['containerId', 'path', 'host']) {
     if (typeof options[name] !== 'string') throw badOption(`options.${name} must be a string`);
   }
+  if (typeof options.allowRemote !== 'boolean') throw badOption('options.allowRemote must be true or false');
   if (options.server && typeof options.server.prependListener !== 'function') {
     throw badOption('options.server must be an http or https server');
   }
@@ -143,6 +145,7 @@ function nativeServerOptions(options) {
     killGrace: options.killGrace,
     origins: list ? 'list' : options.origins,
     originList: list ? options.origins : [],
+    allowRemote: options.allowRemote,
     maxMessageSize: options.maxMessageSize,
     stdinLimit: options.stdinLimit,
     keepAliveInterval: options.keepAliveInterval,

@@ -133,12 +133,12 @@ const engineEnv = (engine) => ({ ...process.env, DOCKER_HOST: engine.host, DEW_R
 
 /**
  * Runs a command with the engine in its environment; resolves to its exit status, 128 + n for a signal.
- * It is killed after `timeout` ms, if given.
+ * It is killed after `timeout` ms, if given; what it prints goes to the descriptor `output`, if given.
  */
-function runCommand(engine, [program, ...args], { cwd, timeout, env = {} } = {}) {
+function runCommand(engine, [program, ...args], { cwd, timeout, env = {}, output } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
-      cwd, timeout, killSignal: 'SIGKILL', stdio: 'inherit', env: { ...engineEnv(engine), ...env },
+      cwd, timeout, killSignal: 'SIGKILL', stdio: output === undefined ? 'inherit' : ['ignore', output, output], env: { ...engineEnv(engine), ...env },
     });
     // Ctrl-C reaches the child from the terminal; we stay to end the engine after it.
     const stay = () => {};

@@ -5,35 +5,42 @@
 //   npm test                                  everything
 //   npm test -- --only mocha --grep 'resize'  one step; what follows goes to mocha, cargo test, ...
 //   npm test -- --only mocha __test__/client.test.js
+//
+// Where the engine is a private one, the steps run in lanes side by side, each lane on an engine of its
+// own, since most tests wait more than they work. The files of ALONE come after that, one by one. On an
+// engine that was there before, everything runs one after the other.
 
 const fs = require('fs');
 const path = require('path');
-const { ensureImage, openEngine, runCommand, startPrivatePodman } = require('./engine');
+const { ensureImage, openEngine, runCommand, startPrivateEngine, startPrivatePodman } = require('./engine');
+const { sideBySide } = require('./lib/lanes');
 const { setup, asProgram, ROOT, RUNTIMES } = require('./setup');
 
-/** A step that takes longer than this hangs. */
-const STEP_MS = 20 * 60_000;
+/** A step that takes longer than this hangs; on a machine that is busy otherwise it may take a good while. */
+const STEP_MS = 45 * 60_000;
 
 const at = (...names) => path.join(ROOT, ...names);
 const runtime = (...names) => path.join(RUNTIMES, 'node_modules', ...names);
 const mocha = (node) => [node, at('node_modules/mocha/bin/mocha.js')];
 const TESTS = '__test__/**/*.test.js';
+/** Tests of memory and descriptors under load, and of what runs on the whole machine: nothing else runs meanwhile. */
+const ALONE = ['bulk', 'engine-script', 'leaks'].map((name) => `__test__/${name}.test.js`);
 const smoke = () => (fs.existsSync(at('__test__/smoke.js')) ? null : 'there is no __test__/smoke.js');
 const root = () => (process.platform === 'linux' && process.getuid() === 0 ? null : 'a podman of its own needs Linux and root');
 const linux = () => (process.platform === 'linux' && process.arch === 'x64' ? null : 'this runtime is fetched on Linux, x64, only');
 
-/** The steps in order: a name, the command, the files that it is given, and `unless()`, which says why it
- * cannot run here; with `podman`, a podman service of its own is the engine. */
+/** The steps in order: a name, the lane, the command, the files that it is given, and `unless()`, which says
+ * why it cannot run here; with `podman`, a podman service of its own is the engine. */
 const STEPS = [
-  { name: 'cargo', command: ['cargo', 'test', '--all-features'] },
-  { name: 'podman', command: ['cargo', 'test', '--all-features', '--test', 'engine', '--test', 'processes', '--test', 'session'], podman: true, unless: root },
-  { name: 'podmanjs', command: mocha(process.execPath), files: ['__test__/docker-conformance.test.js', '__test__/docker-copy.test.js'], podman: true, unless: root },
-  { name: 'types', command: [process.execPath, at('node_modules/typescript/bin/tsc'), '--noEmit', '-p', '__test__/types'] },
-  { name: 'mocha', command: mocha(process.execPath), files: TESTS },
-  { name: 'node22', command: mocha(runtime('node22/bin/node')), files: TESTS, unless: linux },
-  { name: 'node24', command: mocha(runtime('node24/bin/node')), files: TESTS, unless: linux },
-  { name: 'bun', command: [runtime('@oven/bun-linux-x64/bin/bun'), '__test__/smoke.js'], unless: () => linux() || smoke() },
-  { name: 'deno', command: [runtime('@deno/linux-x64-glibc/deno'), 'run', '-A', '__test__/smoke.js'], unless: () => linux() || smoke() },
+  { name: 'cargo', lane: 'rust', command: ['cargo', 'test', '--all-features'] },
+  { name: 'podman', lane: 'rust', command: ['cargo', 'test', '--all-features', '--test', 'engine', '--test', 'processes', '--test', 'session'], podman: true, unless: root },
+  { name: 'podmanjs', lane: 'rust', command: mocha(process.execPath), files: ['__test__/docker-conformance.test.js', '__test__/docker-copy.test.js'], podman: true, unless: root },
+  { name: 'types', lane: 'rust', command: [process.execPath, at('node_modules/typescript/bin/tsc'), '--noEmit', '-p', '__test__/types'] },
+  { name: 'mocha', lane: 'node20', command: mocha(process.execPath), files: [TESTS], alone: ALONE },
+  { name: 'node22', lane: 'node22', command: mocha(runtime('node22/bin/node')), files: [TESTS], alone: ALONE, unless: linux },
+  { name: 'node24', lane: 'node24', command: mocha(runtime('node24/bin/node')), files: [TESTS], alone: ALONE, unless: linux },
+  { name: 'bun', lane: 'rust', command: [runtime('@oven/bun-linux-x64/bin/bun'), '__test__/smoke.js'], unless: () => linux() || smoke() },
+  { name: 'deno', lane: 'rust', command: [runtime('@deno/linux-x64-glibc/deno'), 'run', '-A', '__test__/smoke.js'], unless: () => linux() || smoke() },
 ];
 
 /** `--only a,b` chooses steps; everything else is passed on to them. */
@@ -53,24 +60,61 @@ function parse(args) {
   return { steps, rest };
 }
 
-/** Runs one step and resolves to what the summary says of it. */
-async function runStep(engine, { name, command, files, unless, podman }, rest) {
-  const why = unless && unless();
-  if (why) {
-    console.log(`\n== ${name}: not run: ${why}`);
-    return { name, outcome: 'not run', why };
+/** The steps in lanes, and what comes after them: the files of ALONE, each runtime's as a step of its own. */
+function arrange(steps) {
+  const lanes = new Map();
+  const after = [];
+  for (const step of steps) {
+    const { name, lane, files, alone } = step;
+    const whole = alone ? { ...step, files: [...files, ...alone.flatMap((file) => ['--ignore', file])] } : step;
+    lanes.set(lane, [...lanes.get(lane) ?? [], whole]);
+    if (alone) after.push({ ...step, name: `${name} alone`, files: alone });
   }
+  return { lanes: [...lanes.values()], after };
+}
+
+/** Runs one step and resolves to what the summary says of it. What it prints goes to `output`, if given. */
+async function runStep(engine, { name, command, files = [], unless, podman }, rest, output) {
+  const why = unless && unless();
   // Files that the caller names take the place of all of them.
   const named = rest.some((word) => word.endsWith('.test.js'));
-  const words = [...command, ...(files && !named ? [files].flat() : []), ...rest];
-  console.log(`\n== ${name}: ${words.join(' ').replaceAll(`${ROOT}/`, '')}`);
+  const words = [...command, ...(named ? [] : files), ...rest];
+  const title = `\n== ${name}: ${why ? `not run: ${why}` : words.join(' ').replaceAll(`${ROOT}/`, '')}`;
+  if (!output) console.log(title);
   const began = Date.now();
-  const own = podman && await startPrivatePodman();
-  if (own) await ensureImage(own);
-  const status = await runCommand(own || engine, words, { cwd: ROOT, timeout: STEP_MS, env: { CARGO_PROFILE_DEV_DEBUG: '0' } });
-  if (own) await own.stop();
+  let status = 0;
+  try {
+    if (!why) status = await runWords(engine, words, podman, output);
+  } finally {
+    await output?.print(title);
+  }
+  if (why) return { name, outcome: 'not run', why };
   const time = `${((Date.now() - began) / 1000).toFixed(1)} s`;
   return status === 0 ? { name, outcome: 'passed', why: time } : { name, outcome: 'failed', why: `status ${status}, ${time}` };
+}
+
+async function runWords(engine, words, podman, output) {
+  const own = podman && await startPrivatePodman();
+  try {
+    if (own) await ensureImage(own);
+    return await runCommand(own || engine, words, {
+      cwd: ROOT, timeout: STEP_MS, env: { CARGO_PROFILE_DEV_DEBUG: '0' }, output: output?.fd,
+    });
+  } finally {
+    if (own) await own.stop();
+  }
+}
+
+/** A private engine with our images, as `openEngine` gives one. */
+async function openPrivate() {
+  const engine = await startPrivateEngine();
+  try {
+    await ensureImage(engine);
+  } catch (error) {
+    await engine.stop();
+    throw error;
+  }
+  return { engine, end: () => engine.stop() };
 }
 
 async function main(args) {
@@ -81,8 +125,16 @@ async function main(args) {
   let stopped = false;
   const stop = () => { stopped = true; };
   process.on('SIGINT', stop).on('SIGTERM', stop);
+  const { lanes, after } = arrange(steps);
+  const apart = engine.private && rest.length === 0 && lanes.length > 1;
   try {
-    for (const step of steps) {
+    if (apart) {
+      console.log(`\n== side by side: ${lanes.map((lane) => lane.map(({ name }) => name).join(', ')).join('; ')}`);
+      results.push(...await sideBySide(lanes, {
+        open: openPrivate, run: (own, step, output) => runStep(own, step, rest, output), stopped: () => stopped,
+      }));
+    }
+    for (const step of apart ? after : steps) {
       if (stopped) break;
       results.push(await runStep(engine, step, rest));
     }
@@ -91,7 +143,7 @@ async function main(args) {
     process.off('SIGINT', stop).off('SIGTERM', stop);
   }
   console.log('\n== summary');
-  for (const { name, outcome, why } of results) console.log(`${name.padEnd(8)} ${outcome.padEnd(8)} ${why}`);
+  for (const { name, outcome, why } of results) console.log(`${name.padEnd(12)} ${outcome.padEnd(8)} ${why}`);
   if (stopped) console.log('interrupted');
   return stopped || results.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
 }

@@ -173,7 +173,7 @@ async fn a_tty_has_its_size_from_the_start_and_takes_new_ones() {
             seen += &String::from_utf8_lossy(chunk.as_slice());
         }
     };
-    let check = tokio::time::timeout(Duration::from_secs(20), check).await;
+    let check = tokio::time::timeout(Duration::from_secs(60), check).await;
     assert!(check.is_ok(), "the size never came: {}", &seen[seen.len().saturating_sub(200)..]);
 }
 

@@ -10,6 +10,8 @@
 
 const DEFAULT_MS = 20000;
 const POLL_MS = 20;
+/** What should not happen is looked for less often: a look can be work for the engine, and nobody waits for it. */
+const STAY_MS = 100;
 
 /** What happened, in order, with the time since the start; printed when a wait fails. */
 class Transcript {
@@ -104,11 +106,11 @@ async function atRest(what, count, { still = 400, ...options } = {}) {
 }
 
 /** Asks `condition` again and again for `ms` milliseconds; fails as soon as it does not hold. */
-async function stays(what, condition, ms, { transcript } = {}) {
+async function stays(what, condition, ms, { transcript, every = STAY_MS } = {}) {
   const end = Date.now() + ms;
   while (Date.now() < end) {
     if (!await condition()) throw new Error([`no longer: ${what}`, ...[].concat(transcript ?? [])].join('\n'));
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await new Promise((resolve) => setTimeout(resolve, every));
   }
 }
 

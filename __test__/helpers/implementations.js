@@ -9,9 +9,27 @@
  *   DEW_TEST_IMPLEMENTATION=old  runs the tests of defects.test.js against the originals.
  */
 
+const { createRequire } = require('node:module');
 const path = require('node:path');
 
 const ROOT = path.join(__dirname, '..', '..');
+
+/**
+ * The library under the original server drops the output that comes in one packet with the engine's
+ * answer, as it does now and then of a quick command where the machine is busy; later versions of it
+ * do what is done here. The original's own defects are another matter.
+ */
+function keepWhatComesWithTheUpgrade() {
+  const { http } = createRequire(require.resolve('docker-exec-websocket-server'))('docker-modem/lib/http');
+  if (patched.has(http)) return;
+  patched.add(http);
+  const { request } = http;
+  http.request = (...args) => request(...args).prependListener('upgrade', (response, socket, head) => {
+    if (head.length > 0) socket.unshift(head);
+  });
+}
+
+const patched = new WeakSet();
 
 const implementations = {
   ours: {
@@ -24,6 +42,7 @@ const implementations = {
   },
   old: {
     get Server() {
+      keepWhatComesWithTheUpgrade();
       return require('docker-exec-websocket-server').DockerExecServer;
     },
     get Client() {

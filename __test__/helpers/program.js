@@ -41,8 +41,8 @@ class Program {
     return this.sees('a line', (output) => /^(.*)\n/.exec(output)?.[1]);
   }
 
-  exit() {
-    return within(`end of ${this.transcript.title}`, this.ended, { transcript: this.transcript });
+  exit(options) {
+    return within(`end of ${this.transcript.title}`, this.ended, { transcript: this.transcript, ...options });
   }
 
   async stop() {

@@ -15,6 +15,7 @@ const attached = new DockerExecServer({
 });
 new DockerServer({ server: createTlsServer(), port: 80, path: '/a', containerId: 'web' });
 new DockerServer({ port: 0, path: '/a', containerId: 'web', dockerHost: 'ssh://me@far', sshOptions: { linger: 1, identityFile: ['/a', '/b'] } });
+new DockerServer({ port: 0, host: '0.0.0.0', allowRemote: true, path: '/a', containerId: 'web' });
 // @ts-expect-error A password cannot be given.
 new DockerServer({ port: 0, path: '/a', containerId: 'web', dockerHost: 'ssh://me@far', sshOptions: { password: 'a' } });
 const options: DockerServerOptions = { port: 1, path: '/a', containerId: 'b', origins: 'same' };

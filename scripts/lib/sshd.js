@@ -11,19 +11,12 @@ const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 
+const { freePort } = require('./free-port');
 const { childrenOf, gone, signal, until } = require('./processes');
 const tools = require('./tools');
 
 const START_MS = 10_000;
 const GONE_MS = 10_000;
-
-async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 const makeKey = (file) => execFileSync(tools.find('ssh-keygen'), ['-q', '-t', 'ed25519', '-N', '', '-f', file]);
 

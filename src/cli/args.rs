@@ -62,9 +62,12 @@ pub(super) struct Exec {
 pub(super) struct Serve {
     /// The container's name or id
     pub(super) container: String,
-    /// The address to listen on; others than this machine can only connect if it is not loopback
+    /// The address to listen on; one that others than this machine reach needs --allow-remote
     #[arg(long, default_value = "127.0.0.1")]
     pub(super) host: String,
+    /// Let everybody in who reaches the address and knows the path
+    #[arg(long)]
+    pub(super) allow_remote: bool,
     /// The port to listen on, 0 for any free one
     #[arg(short, long, default_value_t = 8080)]
     pub(super) port: u16,

@@ -1,6 +1,6 @@
 //! `dew serve`: a server for one container.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use super::{Failure, args};
 use crate::{
@@ -29,17 +29,13 @@ fn options(arguments: &args::Serve) -> Result<ServerOptions, Failure> {
         Some(path) => path.clone(),
         None => secret_path()?,
     };
-    let is_loopback = arguments.host == "localhost"
-        || arguments.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    if !is_loopback && arguments.path.is_some() {
-        eprintln!("dew: everybody who can reach {} and knows the path gets in", arguments.host);
-    }
     let engine = match &arguments.docker_host {
         Some(host) => host.parse().map_err(|error| engine_failure(&error))?,
         None => EngineHost::from_env().map_err(|error| engine_failure(&error))?,
     };
     Ok(ServerOptions {
         max_sessions: arguments.max_sessions,
+        allow_remote: arguments.allow_remote,
         wrapper_command: arguments.wrapper_command.clone(),
         on_disconnect: match arguments.on_disconnect {
             args::WhenGone::Kill => OnDisconnect::Kill,

@@ -283,7 +283,7 @@ impl Exec {
             _ => Framing::Framed,
         };
         let late_size = self.shared.size.filter(|_| self.shared.info.api < CONSOLE_SIZE_API);
-        let sizing = late_size.map(|size| self.clone().set_first_size(size));
+        let sizing = self.first_size(late_size);
         Ok(ExecStream::new(engine.shared.host.clone(), hijacked, framing, sizing))
     }
 

@@ -339,7 +339,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_could_change_the_path_are_refused() {
+    fn s21_names_that_could_change_the_path_are_refused() {
         for name in ["", "a/b", "../images/json?x=", "a%2fb", "-a", ".a", "a b", "ä", "a\n"] {
             let error = check_container(name).unwrap_err();
             assert_eq!(error.code(), "DEW_CONTAINER_INVALID", "{name:?}");
@@ -347,6 +347,17 @@ mod tests {
         for name in ["web", "web-1", "a.b_c", "0f3"] {
             check_container(name).unwrap();
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s31_no_more_commands_start_at_once_than_there_are_places() {
+        let limited = EngineOptions { start_limit: 2, ..EngineOptions::default() };
+        let engine = Engine::new(EngineHost::default(), limited);
+        let _first = engine.start_permit().await.unwrap();
+        let second = engine.start_permit().await.unwrap();
+        assert_eq!(engine.start_permit().await.unwrap_err().code(), "DEW_ENGINE_BUSY");
+        drop(second);
+        drop(engine.start_permit().await.unwrap());
     }
 
     #[test]

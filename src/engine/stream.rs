@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::connect::{ReadHalf, WriteHalf};
 use super::demux::{Chunk, Demux, Framing};
@@ -39,7 +39,7 @@ impl ExecStream {
         host: Arc<EngineHost>,
         hijacked: Hijacked,
         framing: Framing,
-        sizing: Option<impl Future<Output = ()> + Send + 'static>,
+        sizing: FirstSize,
     ) -> Self {
         let (read, write) = hijacked.socket.into_split();
         let mut output = ExecOutput {
@@ -50,7 +50,7 @@ impl ExecStream {
             failed: None,
             ended: false,
             pace: Pace::default(),
-            sizing: sizing.map(|future| Box::pin(future) as Sizing),
+            sizing,
         };
         output.take(&hijacked.early);
         Self { input: ExecInput { socket: write }, output }
@@ -75,7 +75,9 @@ impl fmt::Debug for ExecInput {
 
 forward_writes!(ExecInput, socket in Self { socket });
 
-type Sizing = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Sets a terminal's first size while the command starts. Whoever reads the output carries it on;
+/// who wants another size takes it over, since nobody need be reading then.
+pub(super) type FirstSize = Arc<Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>>;
 
 /// A command's stdout and stderr, in the order in which the engine sent them.
 pub struct ExecOutput {
@@ -88,8 +90,7 @@ pub struct ExecOutput {
     failed: Option<EngineError>,
     ended: bool,
     pace: Pace,
-    /// Sets the terminal's first size while the command starts.
-    sizing: Option<Sizing>,
+    sizing: FirstSize,
 }
 
 impl fmt::Debug for ExecOutput {
@@ -142,11 +143,13 @@ impl ExecOutput {
         let Self { socket, sizing, .. } = self;
         let mut readable = pin!(socket.readable());
         poll_fn(|cx| {
-            if let Some(future) = sizing
+            let mut sizing = sizing.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(future) = sizing.as_mut()
                 && future.as_mut().poll(cx).is_ready()
             {
                 *sizing = None;
             }
+            drop(sizing);
             readable.as_mut().poll(cx)
         })
         .await

@@ -39,6 +39,8 @@ pub struct NativeServerOptions {
     pub origins: String,
     /// The origins for `list`.
     pub origin_list: Vec<String>,
+    /// Whether to listen where others than this machine come.
+    pub allow_remote: bool,
     /// The largest message to take, in bytes.
     pub max_message_size: u32,
     /// Input that may wait for a command, in bytes.
@@ -146,6 +148,7 @@ impl TryFrom<NativeServerOptions> for ServerOptions {
                 "list" => Origins::List(given.origin_list),
                 _ => Origins::Same,
             },
+            allow_remote: given.allow_remote,
             max_message_size: given.max_message_size as usize,
             stdin_limit: given.stdin_limit as usize,
             keep_alive: KeepAlive {

@@ -52,6 +52,16 @@ pub enum ServerError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// Others than this machine would reach a server that nothing but its path protects.
+    #[error(
+        "not listening on {address}: others than this machine can reach it, and whoever knows the \
+         path gets in; listen on a loopback address behind a proxy that asks who comes, or allow \
+         it with `allowRemote` (`--allow-remote`)"
+    )]
+    Exposed {
+        /// Host and port.
+        address: String,
+    },
     /// The server is closed, or is being closed.
     #[error("the server is closed: make a new one")]
     Closed,
@@ -85,6 +95,7 @@ impl ServerError {
             Self::Engine(error) => error.code(),
             Self::NotRunning { .. } => "DEW_CONTAINER_NOT_RUNNING",
             Self::Listen { .. } => "DEW_LISTEN_FAILED",
+            Self::Exposed { .. } => "DEW_LISTEN_EXPOSED",
             Self::Closed => "DEW_SERVER_CLOSED",
             Self::Session { source, .. } => source.code(),
             Self::Leftover { .. } => "DEW_PROCESSES_LEFT",
@@ -193,12 +204,19 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`ServerError::Listen`], or [`ServerError::Closed`].
+    /// [`ServerError::Listen`]; [`ServerError::Exposed`] for an address that others than this
+    /// machine can reach, unless [`ServerOptions::allow_remote`] says so; [`ServerError::Closed`].
     pub async fn listen(&self, host: &str, port: u16) -> Result<SocketAddr, ServerError> {
-        let failed = |source| ServerError::Listen { address: format!("{host}:{port}"), source };
-        let listener = Listener::bind(host, port).await.map_err(failed)?;
-        let address = listener.address().map_err(failed)?;
+        let asked = || format!("{host}:{port}");
+        let failed = |source| ServerError::Listen { address: asked(), source };
         let shared = &self.0;
+        let addresses = Listener::resolve(host, port).await.map_err(failed)?;
+        let is_local = |address: &SocketAddr| address.ip().to_canonical().is_loopback();
+        if !shared.options.allow_remote && !addresses.iter().all(is_local) {
+            return Err(ServerError::Exposed { address: asked() });
+        }
+        let listener = Listener::bind(&addresses).await.map_err(failed)?;
+        let address = listener.address().map_err(failed)?;
         if shared.stop.is_cancelled() {
             return Err(ServerError::Closed);
         }

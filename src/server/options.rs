@@ -31,6 +31,9 @@ pub struct ServerOptions {
     pub kill_grace: Duration,
     /// Whose web pages may connect; default [`Origins::Same`].
     pub origins: Origins,
+    /// Whether [`Server::listen`](super::Server::listen) may listen where others than this machine
+    /// come, with nothing but the path between them and the container; default no.
+    pub allow_remote: bool,
     /// The largest message to take from a peer; default 16 MiB.
     pub max_message_size: usize,
     /// Bytes of input that may wait for a command that does not read; default 1 MiB. One
@@ -69,6 +72,7 @@ impl ServerOptions {
             on_disconnect: OnDisconnect::Kill,
             kill_grace: Duration::from_secs(2),
             origins: Origins::Same,
+            allow_remote: false,
             max_message_size: 16 << 20,
             stdin_limit: 1 << 20,
             keep_alive: KeepAlive::default(),

@@ -53,13 +53,22 @@ pub trait Route: Send + Sync + 'static {
 pub struct Listener(TcpListener);
 
 impl Listener {
-    /// Binds to `host` (a name or an address) and `port` (0 for any free one).
+    /// What `host` (a name or an address) and `port` (0 for any free one) mean.
+    ///
+    /// # Errors
+    ///
+    /// The system's, such as a name that nobody knows.
+    pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((host, port)).await?.collect())
+    }
+
+    /// Binds to the first of `addresses` that can be bound to.
     ///
     /// # Errors
     ///
     /// The system's, such as an address in use.
-    pub async fn bind(host: &str, port: u16) -> io::Result<Self> {
-        TcpListener::bind((host, port)).await.map(Self)
+    pub async fn bind(addresses: &[SocketAddr]) -> io::Result<Self> {
+        TcpListener::bind(addresses).await.map(Self)
     }
 
     /// The address that it listens on.

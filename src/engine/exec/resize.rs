@@ -1,13 +1,14 @@
 //! The size of a command's terminal: the latest wins, whenever it comes.
 
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use bollard::query_parameters::ResizeExecOptionsBuilder;
 use tokio::time::Instant;
 
 use super::{Exec, lock};
+use crate::engine::stream::FirstSize;
 use crate::engine::{EngineError, EngineKind};
 
 /// Waits before a resize is tried again that came while the command was starting.
@@ -40,6 +41,9 @@ pub(super) struct Sizes {
     wanted: Mutex<Option<TerminalSize>>,
     /// Held during a resize, since the engine would not keep two in order; when the last one was.
     turn: tokio::sync::Mutex<Option<Instant>>,
+    /// The first one while it is being set: it has its turn, and goes on only while the output is
+    /// read or somebody else carries it on.
+    first: Mutex<Weak<<FirstSize as std::ops::Deref>::Target>>,
 }
 
 impl Exec {
@@ -51,8 +55,17 @@ impl Exec {
     /// `NotFound` or `Refused` when the command has ended or was never started, and
     /// when it has no terminal.
     pub async fn resize(&self, size: TerminalSize) -> Result<(), EngineError> {
-        let Sizes { wanted, turn } = &self.shared.sizes;
+        let Sizes { wanted, first, .. } = &self.shared.sizes;
         *lock(wanted) = Some(size);
+        let first = lock(first).upgrade().and_then(|first| lock(&first).take());
+        if let Some(first) = first {
+            first.await;
+        }
+        self.resize_in_turn(size).await
+    }
+
+    async fn resize_in_turn(&self, size: TerminalSize) -> Result<(), EngineError> {
+        let Sizes { wanted, turn, .. } = &self.shared.sizes;
         let mut turn = turn.lock().await;
         if let Some(last) = *turn
             && self.shared.info.kind == EngineKind::Podman
@@ -105,12 +118,23 @@ impl Exec {
         refused && self.tty() && self.shared.started.load(Ordering::Acquire)
     }
 
+    /// What sets the first size, if there is one to set.
+    pub(super) fn first_size(&self, size: Option<TerminalSize>) -> FirstSize {
+        let sizing = FirstSize::default();
+        if let Some(size) = size {
+            *lock(&sizing) = Some(Box::pin(self.clone().set_first_size(size)));
+            *lock(&self.shared.sizes.first) = Arc::downgrade(&sizing);
+        }
+        sizing
+    }
+
     /// The size from [`ExecSpec`](super::ExecSpec), unless another was asked for meanwhile.
-    pub(super) async fn set_first_size(self, size: TerminalSize) {
-        if lock(&self.shared.sizes.wanted).is_none() {
+    async fn set_first_size(self, size: TerminalSize) {
+        let is_first = *lock(&self.shared.sizes.wanted).get_or_insert(size) == size;
+        if is_first {
             // A command that is over before it got its size has no use for it, and
             // whatever else is wrong with the engine shows on the stream.
-            let _ = self.resize(size).await;
+            let _ = self.resize_in_turn(size).await;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Ending processes: who gets which signal, and when.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -33,7 +34,7 @@ pub(super) trait Backend {
     const KIND: EndedBy;
 
     /// All processes, ours or not.
-    async fn look(&mut self) -> Result<Vec<Process>, EngineError>;
+    async fn look(&mut self) -> Result<Arc<[Process]>, EngineError>;
 
     /// Sends `signal` to each that is still there.
     async fn signal(&mut self, to: &[Process], signal: Signal) -> Result<(), EngineError>;
@@ -130,8 +131,8 @@ mod tests {
     impl Backend for Fake {
         const KIND: EndedBy = EndedBy::Host;
 
-        async fn look(&mut self) -> Result<Vec<Process>, EngineError> {
-            Ok(self.all.clone())
+        async fn look(&mut self) -> Result<Arc<[Process]>, EngineError> {
+            Ok(self.all.clone().into())
         }
 
         async fn signal(&mut self, to: &[Process], signal: Signal) -> Result<(), EngineError> {

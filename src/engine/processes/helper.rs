@@ -3,6 +3,7 @@
 //! One more exec, which looks and signals on command. It needs a shell and nothing
 //! else, since an image may have nothing else: no `ps`, `cat`, `grep`, `sleep`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -126,7 +127,7 @@ impl Helper {
 impl Backend for Helper {
     const KIND: EndedBy = EndedBy::Helper;
 
-    async fn look(&mut self) -> Result<Vec<Process>, EngineError> {
+    async fn look(&mut self) -> Result<Arc<[Process]>, EngineError> {
         let answer = self.demand("look").await?;
         let lines = String::from_utf8_lossy(&answer);
         Ok(lines.lines().filter_map(parse_line).collect())

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal as SystemSignal, pidfd_open, pidfd_send_signal};
@@ -16,15 +17,13 @@ use tokio::time::Instant;
 
 use super::EndedBy;
 use super::end::{Backend, Signal};
-use super::marker::{MARKER_VARIABLE, Marker};
+use super::scan::{self, read_process};
 use super::tree::{Identity, Process};
 use crate::engine::EngineError;
 
 /// This machine's processes.
 #[derive(Default)]
 pub(super) struct Host {
-    /// Markers that were read already. A process keeps the one it was born with.
-    markers: HashMap<Identity, Option<Marker>>,
     /// Handles that mean one process for good, whatever happens to its number.
     handles: HashMap<Identity, AsyncFd<OwnedFd>>,
     /// Whether a signal was refused for want of permission.
@@ -34,13 +33,8 @@ pub(super) struct Host {
 impl Backend for Host {
     const KIND: EndedBy = EndedBy::Host;
 
-    async fn look(&mut self) -> Result<Vec<Process>, EngineError> {
-        let markers = std::mem::take(&mut self.markers);
-        // Thousands of small files: not on a thread that others wait for.
-        let scan = tokio::task::spawn_blocking(move || scan(markers)).await;
-        let (processes, markers) = scan.unwrap_or_default();
-        self.markers = markers;
-        Ok(processes)
+    async fn look(&mut self) -> Result<Arc<[Process]>, EngineError> {
+        Ok(scan::processes().await)
     }
 
     async fn signal(&mut self, to: &[Process], signal: Signal) -> Result<(), EngineError> {
@@ -114,38 +108,4 @@ pub(super) fn sees_container(id: &str, pid: u32) -> bool {
 pub(super) fn is_in_container(pid: u32, id: &str) -> bool {
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
     !id.is_empty() && groups.contains(id)
-}
-
-fn scan(
-    mut known: HashMap<Identity, Option<Marker>>,
-) -> (Vec<Process>, HashMap<Identity, Option<Marker>>) {
-    let mut markers = HashMap::with_capacity(known.len());
-    let mut processes = Vec::with_capacity(known.len());
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
-        let Some(mut process) = pid.and_then(read_process) else { continue };
-        let identity = process.identity();
-        let marker = match known.remove(&identity) {
-            Some(marker) => marker,
-            None => read_marker(process.pid),
-        };
-        process.marker = marker.clone();
-        markers.insert(identity, marker);
-        processes.push(process);
-    }
-    (processes, markers)
-}
-
-fn read_process(pid: u32) -> Option<Process> {
-    // Not text: a program may call itself anything.
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    Process::from_stat(pid, &String::from_utf8_lossy(&stat))
-}
-
-fn read_marker(pid: u32) -> Option<Marker> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    environment.split(|&byte| byte == 0).find_map(|entry| {
-        let value = entry.strip_prefix(MARKER_VARIABLE.as_bytes())?.strip_prefix(b"=")?;
-        str::from_utf8(value).ok()?.parse().ok()
-    })
 }

@@ -6,6 +6,7 @@
 //! tree.rs     which processes belong to it: marker, descent, session; pure
 //! end.rs      which signals, in which order, over one of two backends:
 //! host.rs     our own /proc and process handles, if the engine is on this machine
+//! scan.rs     looks at /proc, shared by the sessions that end at the same moment
 //! helper.rs   a shell in the container, if not
 //! ```
 
@@ -14,6 +15,8 @@ mod helper;
 #[cfg(target_os = "linux")]
 mod host;
 mod marker;
+#[cfg(target_os = "linux")]
+mod scan;
 mod tree;
 
 use std::time::Duration;
