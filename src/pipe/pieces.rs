@@ -40,7 +40,7 @@ impl Piece {
     /// Appends bytes, and takes more memory as it grows.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         let length = self.0.len() + bytes.len();
-        if length > self.0.capacity() && length >= POOLED / 2 && length <= PIECE {
+        if length > self.0.capacity() && (POOLED / 2..=PIECE).contains(&length) {
             let mut larger = Self::with_room(PIECE);
             larger.0.extend_from_slice(&self.0);
             *self = larger;
