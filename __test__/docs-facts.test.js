@@ -127,6 +127,17 @@ describe('docs/api.md', () => {
   }
 });
 
+describe('docs/runtimes.md', () => {
+  it('has the targets of package.json, and each has its package', () => {
+    const { napi: { targets } } = JSON.parse(read('package.json'));
+    assert.deepEqual(rows('docs/runtimes.md', 'Platforms').flatMap(([target]) => quoted(target)).slice(0, targets.length).sort(), [...targets].sort());
+    const word = { x86_64: 'x64', aarch64: 'arm64', unknown: null, pc: null, apple: null, windows: 'win32' };
+    const folder = (target) => target.split('-').map((part) => (part in word ? word[part] : part)).filter(Boolean);
+    const folders = targets.map(folder).map(([cpu, system, libc]) => [system, cpu, libc].filter(Boolean).join('-'));
+    assert.deepEqual(fs.readdirSync(at('npm')).sort(), folders.sort());
+  });
+});
+
 describe('documents', () => {
   it('name as tested the claims that tests carry in their names', () => {
     const tests = [...list('src', '.rs'), ...list('tests', '.rs'), ...list('__test__', '.test.js')].map(read).join('\n');
