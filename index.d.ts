@@ -116,9 +116,9 @@ export interface DockerServerBaseOptions {
   /** The container's name or id. */
   containerId: string;
   /**
-   * The path of the engine's unix socket; it must be there already. Without it and without
-   * `dockerHost` the environment variable `DOCKER_HOST` decides, and in the end
-   * `/var/run/docker.sock`.
+   * The path of the engine's unix socket; it must be there already. On Windows that of its named
+   * pipe. Without it and without `dockerHost` the environment variable `DOCKER_HOST` decides, and in
+   * the end `/var/run/docker.sock`; on Windows `//./pipe/docker_engine`.
    */
   dockerSocket?: string;
   /** The engine in the syntax of `DOCKER_HOST`; excludes `dockerSocket`. */

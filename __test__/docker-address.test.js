@@ -11,6 +11,7 @@ const path = require('node:path');
 const { Docker } = require('..');
 const { findDefaultSocket } = require('../lib/docker/address');
 const { useFakeEngines } = require('./helpers/fake-engine');
+const { node } = require('./helpers/program');
 
 const VARIABLES = [
   'DOCKER_HOST', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH', 'DOCKER_CLIENT_TIMEOUT', 'DOCKER_PATH_PREFIX', 'DOCKER_CONTEXT',
@@ -114,9 +115,38 @@ describe('the place of an engine', () => {
     }
   });
 
-  it('is refused at the first call when it is of a kind that is not served', async () => {
-    process.env.DOCKER_HOST = 'npipe:////./pipe/docker_engine';
-    await assert.rejects(new Docker().ping(), { code: 'DEW_HOST_UNSUPPORTED' });
+  it('may be a named pipe, which is refused at the first call where there are none', async () => {
+    const pipe = '//./pipe/docker_engine';
+    for (const host of [`npipe://${pipe}`, 'npipe://', pipe]) {
+      process.env.DOCKER_HOST = host;
+      assert.equal(place().socketPath, pipe);
+      await assert.rejects(new Docker().ping(), { code: 'DEW_HOST_UNSUPPORTED', message: /named pipes are served on Windows only/ });
+    }
+    delete process.env.DOCKER_HOST;
+    context('desktop', { Host: 'npipe:////./pipe/dockerDesktopLinuxEngine' });
+    process.env.DOCKER_CONTEXT = 'desktop';
+    assert.equal(place().socketPath, '//./pipe/dockerDesktopLinuxEngine');
+    const backslashes = new Docker({ socketPath: '\\\\.\\pipe\\docker_engine' });
+    await assert.rejects(backslashes.ping(), { code: 'DEW_HOST_UNSUPPORTED', message: /"npipe:\/\/\/\/\.\/pipe\/docker_engine"/ });
+  });
+
+  it('is no named pipe of another machine, which would be given the credentials of this user', () => {
+    for (const host of ['npipe:////other/pipe/docker_engine', 'npipe://docker_engine']) {
+      process.env.DOCKER_HOST = host;
+      assert.throws(() => new Docker(), { code: 'DEW_BAD_OPTION' });
+    }
+  });
+
+  it('is a named pipe on Windows if nothing says otherwise', async () => {
+    const program = `
+      require('./native');
+      Object.defineProperty(process, 'platform', { value: 'win32' });
+      const { Docker, DockerServer } = require('.');
+      assert.throws(() => new DockerServer({ port: 0, path: '/', containerId: 'c' }), { code: 'DEW_HOST_UNSUPPORTED', message: /docker_engine/ });
+      new Docker().modem.getSocketPath().then((socketPath) => assert.equal(socketPath, '//./pipe/docker_engine'));
+    `;
+    const child = node(['-e', `const assert = require('node:assert/strict');${program}`], { cwd: path.join(__dirname, '..') });
+    assert.equal(await child.exit(), 0, child.output);
   });
 
   it('is looked for where engines keep their sockets', async () => {

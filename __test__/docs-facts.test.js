@@ -127,6 +127,17 @@ describe('docs/api.md', () => {
   }
 });
 
+describe('docs/runtimes.md', () => {
+  it('has the targets of package.json, and each has its package', () => {
+    const { napi: { targets } } = JSON.parse(read('package.json'));
+    assert.deepEqual(rows('docs/runtimes.md', 'Platforms').flatMap(([target]) => quoted(target)).slice(0, targets.length).sort(), [...targets].sort());
+    const word = { x86_64: 'x64', aarch64: 'arm64', unknown: null, pc: null, apple: null, windows: 'win32' };
+    const folder = (target) => target.split('-').map((part) => (part in word ? word[part] : part)).filter(Boolean);
+    const folders = targets.map(folder).map(([cpu, system, libc]) => [system, cpu, libc].filter(Boolean).join('-'));
+    assert.deepEqual(fs.readdirSync(at('npm')).sort(), folders.sort());
+  });
+});
+
 describe('documents', () => {
   it('say of each claim either that it is tested or that it does not hold yet', () => {
     const others = rows('docs/security.md', 'Claims and their tests').filter(([, , state]) => !['tested', 'not yet'].includes(state));

@@ -31,6 +31,8 @@ describe('constructor', () => {
     ['a wrapperCommand that is no array', { wrapperCommand: 'sh -c' }, { message: 'options.wrapperCommand must be an array!' }],
     ['a dockerSocket that is not there', { dockerSocket: '/no/such.sock' }, { code: 'ENOENT', syscall: 'stat' }],
     ['a dockerSocket that is no socket', { dockerSocket: __filename }, { message: 'Are you sure that docker is running?' }],
+    ['a dockerSocket that is a named pipe', { dockerSocket: '//./pipe/docker_engine' }, { code: 'DEW_HOST_UNSUPPORTED' }],
+    ['a dockerHost that is one', { dockerSocket: undefined, dockerHost: 'npipe://' }, { code: 'DEW_HOST_UNSUPPORTED' }],
   ]) {
     it(`throws at once for ${title}`, () => {
       assert.throws(() => new DockerServer(given(options)), expected);

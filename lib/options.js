@@ -3,10 +3,9 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
+const { DEFAULT_SOCKET, hostOf, isPipe } = require('./engine-socket');
 const { badOption } = require('./errors');
 const { isSsh, nativeSshOptions } = require('./ssh');
-
-const DEFAULT_SOCKET = '/var/run/docker.sock';
 
 /** Times are in milliseconds, sizes in bytes. */
 const SERVER_DEFAULTS = Object.freeze({
@@ -125,6 +124,8 @@ function checkEngine(options) {
   }
   if (options.dockerSocket === undefined && process.env.DOCKER_HOST) return;
   options.dockerSocket ??= DEFAULT_SOCKET;
+  // To look at a pipe is to connect to it.
+  if (isPipe(options.dockerSocket)) return;
   demand(fs.statSync(options.dockerSocket).isSocket(), 'Are you sure that docker is running?');
 }
 
@@ -157,7 +158,7 @@ function nativeServerOptions(options) {
 }
 
 function absoluteSocket(socket) {
-  return `unix://${path.resolve(socket)}`;
+  return hostOf(isPipe(socket) ? socket : path.resolve(socket));
 }
 
 /**

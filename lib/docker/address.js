@@ -4,18 +4,19 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
+const { DEFAULT_PIPE, DEFAULT_SOCKET, isPipe } = require('../engine-socket');
 const { badOption } = require('../errors');
 const { configFile, configFolder, readIfThere } = require('./config');
 const { isSsh } = require('../ssh');
 
-const DEFAULT_SOCKET = '/var/run/docker.sock';
 /** The port of an engine within TLS, by convention. */
 const TLS_PORT = '2376';
 
 const exists = (file) => fs.promises.access(file).then(() => true, () => false);
 
-/** Where engines keep their sockets: Docker Desktop, the system's own, rootless. */
+/** Where engines keep their sockets: Docker Desktop, the system's own, rootless. On Windows there is one pipe. */
 async function findDefaultSocket() {
+  if (isPipe(DEFAULT_SOCKET)) return DEFAULT_SOCKET;
   const desktop = path.join(os.homedir(), '.docker', 'run', 'docker.sock');
   const places = [desktop, DEFAULT_SOCKET];
   const runtime = process.env.XDG_RUNTIME_DIR;
@@ -32,7 +33,8 @@ function certificatesIn(folder) {
 /** The address that a text in the syntax of `DOCKER_HOST` means, as options of a modem. */
 function parseHost(text) {
   if (text.startsWith('unix://')) return { socketPath: text.slice('unix://'.length) || findDefaultSocket };
-  if (text.startsWith('/')) return { socketPath: text };
+  if (text.startsWith('npipe://')) return { socketPath: pipeOf(text) };
+  if (text.startsWith('/') || isPipe(text)) return { socketPath: text };
   if (isSsh(text)) return parseSsh(text);
   const withScheme = text.includes('//') ? text : `tcp://${text}`;
   let url;
@@ -43,8 +45,15 @@ function parseHost(text) {
   }
   // Only of http and https does URL know the usual port, and drops it.
   const port = url.port || (url.protocol === 'http:' ? '80' : url.protocol === 'https:' ? '443' : undefined);
-  // A named pipe has a path only.
+  // Without a name it is for the addon to refuse.
   return { host: url.hostname || url.pathname, port, scheme: url.protocol.slice(0, -1) };
+}
+
+/** The path of the named pipe that `npipe://…` means. */
+function pipeOf(text) {
+  const pipe = text.slice('npipe://'.length) || DEFAULT_PIPE;
+  if (isPipe(pipe)) return pipe;
+  throw badOption(`"${text}" is no named pipe of this machine; it should be something like npipe://${DEFAULT_PIPE}`);
 }
 
 /** What `ssh://[user@]host[:port][/path]` means. Which characters may be in it is the addon's to say. */

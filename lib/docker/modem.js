@@ -1,5 +1,6 @@
 'use strict';
 
+const { hostOf } = require('../engine-socket');
 const { badOption } = require('../errors');
 const { nativeSshOptions } = require('../ssh');
 const { modemOptions } = require('./address');
@@ -184,7 +185,7 @@ class Modem {
   }
 
   async #address() {
-    if (!this.host) return `unix://${await this.getSocketPath()}`;
+    if (!this.host) return hostOf(await this.getSocketPath());
     // What is neither http nor https is named as it is, for the addon to refuse if it does not know it.
     const scheme = this.protocol === 'http' || this.protocol === 'https' ? 'tcp' : this.protocol;
     const user = this.protocol === 'ssh' && this.username ? `${this.username}@` : '';

@@ -74,8 +74,8 @@ pub(super) struct Serve {
     /// The path to serve [default: a secret one]
     #[arg(long)]
     pub(super) path: Option<String>,
-    /// The engine, as unix:///path or tcp://host:port [default: DOCKER_HOST, else
-    /// /var/run/docker.sock]
+    /// The engine, as unix:///path, npipe:////./pipe/name (Windows), tcp://host:port or
+    /// ssh://user@host [default: DOCKER_HOST, else the engine of this machine]
     #[arg(long, value_name = "HOST")]
     pub(super) docker_host: Option<String>,
     /// Sessions at once

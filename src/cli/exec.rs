@@ -4,7 +4,10 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
-use super::{Failure, args, blocking};
+use super::{
+    Failure, args, blocking,
+    system::{self, Signal, Signals},
+};
 use crate::{
     client::{Client, ClientEvent, ClientOptions, TlsOptions},
     protocol::ClientMessage,
@@ -12,14 +15,14 @@ use crate::{
 
 /// Runs the command; answers its exit code.
 pub(super) async fn run(arguments: args::Exec) -> Result<i32, Failure> {
-    let tty = arguments.tty || (!arguments.no_tty && terminal::is_interactive());
+    let tty = arguments.tty || (!arguments.no_tty && system::is_interactive());
     let options = options(&arguments, tty)?;
     // A handful of events at the most are not taken yet.
     let (told, mut events) = mpsc::unbounded_channel();
     let tell = Arc::new(move |event| drop(told.send(event)));
     let client = Client::connect(options, tell).await?;
 
-    let raw = if tty { terminal::Raw::enter() } else { None };
+    let raw = if tty { system::Raw::enter() } else { None };
     let end = ClientMessage::End.encode();
     if arguments.no_stdin {
         client.input().push(end);
@@ -43,7 +46,7 @@ pub(super) async fn run(arguments: args::Exec) -> Result<i32, Failure> {
             },
             signal = signals.next() => match signal {
                 Signal::Resized => {
-                    if let Some((rows, cols)) = terminal::size().filter(|_| tty) {
+                    if let Some((rows, cols)) = system::size().filter(|_| tty) {
                         client.resize(rows, cols);
                     }
                 }
@@ -80,7 +83,7 @@ fn options(arguments: &args::Exec, tty: bool) -> Result<ClientOptions, Failure> 
     Ok(ClientOptions {
         tty,
         command: arguments.command.clone(),
-        size: terminal::size().filter(|_| tty),
+        size: system::size().filter(|_| tty),
         headers,
         tls: TlsOptions {
             ca: arguments.ca.as_deref().map(read).transpose()?.into_iter().collect(),
@@ -92,81 +95,4 @@ fn options(arguments: &args::Exec, tty: bool) -> Result<ClientOptions, Failure> 
         connect_timeout: Duration::from_millis(arguments.connect_timeout),
         ..ClientOptions::new(arguments.url.clone())
     })
-}
-
-enum Signal {
-    /// The terminal has another size.
-    Resized,
-    /// We are asked to end, by the signal with this number.
-    End(i32),
-}
-
-#[cfg(unix)]
-use super::terminal;
-
-#[cfg(unix)]
-struct Signals {
-    window: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hang_up: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            window: signal(SignalKind::window_change())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) -> Signal {
-        tokio::select! {
-            _ = self.window.recv() => Signal::Resized,
-            _ = self.terminate.recv() => Signal::End(15),
-            _ = self.hang_up.recv() => Signal::End(1),
-            _ = self.interrupt.recv() => Signal::End(2),
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) -> Signal {
-        match tokio::signal::ctrl_c().await {
-            Ok(()) => Signal::End(2),
-            Err(_) => std::future::pending().await,
-        }
-    }
-}
-
-/// What a system without terminals of the unix kind has to say about them.
-#[cfg(not(unix))]
-mod terminal {
-    pub(super) struct Raw;
-
-    impl Raw {
-        pub(super) fn enter() -> Option<Self> {
-            None
-        }
-    }
-
-    pub(super) fn is_interactive() -> bool {
-        false
-    }
-
-    pub(super) fn size() -> Option<(u16, u16)> {
-        None
-    }
 }

@@ -7,8 +7,7 @@ mod args;
 mod blocking;
 mod exec;
 mod serve;
-#[cfg(unix)]
-mod terminal;
+mod system;
 
 use std::ffi::OsString;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Failure, args};
+use super::{Failure, args, system};
 use crate::{
     engine::EngineHost,
     server::{Origins, Server, ServerEvent, ServerOptions},
@@ -18,7 +18,7 @@ pub(super) async fn run(arguments: args::Serve) -> Result<i32, Failure> {
     let address = server.listen(&arguments.host, arguments.port).await?;
     println!("serving container {container} at ws://{address}{path}");
     println!("to open a shell in it: dew exec ws://{address}{path}");
-    interrupted().await;
+    system::asked_to_end().await;
     eprintln!("dew: ending {} session(s)", server.sessions().len());
     server.close().await;
     Ok(0)
@@ -74,19 +74,4 @@ fn report(event: ServerEvent) {
         ServerEvent::SessionSettled { .. } => {}
         ServerEvent::Error(error) => eprintln!("dew: {}", Failure::new(&error, error.code())),
     }
-}
-
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }

@@ -1,4 +1,5 @@
-//! Connections to an engine: one type over unix sockets and TCP.
+//! Connections to an engine: one type over what its host may be, within this machine (`local`,
+//! a module for each kind of system) or TCP.
 
 use std::io;
 use std::sync::Arc;
@@ -7,12 +8,9 @@ use std::time::Duration;
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::net::{TcpStream, tcp};
-#[cfg(unix)]
-use tokio::net::{UnixStream, unix};
 
 use super::host::EngineHost;
-#[cfg(unix)]
-use super::ssh;
+use super::local;
 use crate::forward::{forward_reads, forward_writes};
 
 /// How long a TCP connection may be silent before the system asks whether the other
@@ -25,33 +23,24 @@ const KEEPALIVE_PROBES: u32 = 3;
 /// How long a connection through ssh is kept for the next call.
 const SSH_KEEP_FOR: Duration = Duration::from_secs(2);
 
-/// What has to be there as long as a connection, or a half of it.
-#[cfg(unix)]
-type Held = Option<Arc<ssh::Lease>>;
-
 /// A connection to an engine.
 #[derive(Debug)]
 pub(super) enum Socket {
-    #[cfg(unix)]
-    Unix(UnixStream, Held),
+    Local(local::Stream),
     Tcp(TcpStream),
 }
 
 /// The half of a [`Socket`] that is read. No lock joins it to the other half.
 #[derive(Debug)]
-#[cfg_attr(unix, expect(dead_code, reason = "what is held is there, and does no more"))]
 pub(super) enum ReadHalf {
-    #[cfg(unix)]
-    Unix(unix::OwnedReadHalf, Held),
+    Local(local::ReadHalf),
     Tcp(tcp::OwnedReadHalf),
 }
 
 /// The half of a [`Socket`] that is written; dropping it ends our side of the stream.
 #[derive(Debug)]
-#[cfg_attr(unix, expect(dead_code, reason = "what is held is there, and does no more"))]
 pub(super) enum WriteHalf {
-    #[cfg(unix)]
-    Unix(unix::OwnedWriteHalf, Held),
+    Local(local::WriteHalf),
     Tcp(tcp::OwnedWriteHalf),
 }
 
@@ -109,26 +98,14 @@ pub(super) async fn connect(
     timeout: Duration,
     demand: Option<&Demand>,
 ) -> io::Result<Socket> {
-    #[cfg(not(unix))]
-    let _ = demand;
     let connecting = async {
         match host {
-            #[cfg(unix)]
-            EngineHost::Unix(path) => Ok(Socket::Unix(UnixStream::connect(path).await?, None)),
-            #[cfg(not(unix))]
-            EngineHost::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
-            #[cfg(unix)]
-            EngineHost::Ssh(host) => {
-                let (stream, lease) = ssh::connect(host, demand).await?;
-                Ok(Socket::Unix(stream, Some(Arc::new(lease))))
-            }
-            #[cfg(not(unix))]
-            EngineHost::Ssh(_) => Err(io::ErrorKind::Unsupported.into()),
             EngineHost::Tcp { host, port } => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 tune(&stream)?;
                 Ok(Socket::Tcp(stream))
             }
+            _ => Ok(Socket::Local(local::connect(host, demand).await?)),
         }
     };
     let late = || {
@@ -151,10 +128,9 @@ impl Socket {
     /// Two halves that can be used side by side.
     pub(super) fn into_split(self) -> (ReadHalf, WriteHalf) {
         match self {
-            #[cfg(unix)]
-            Self::Unix(stream, held) => {
+            Self::Local(stream) => {
                 let (read, write) = stream.into_split();
-                (ReadHalf::Unix(read, held.clone()), WriteHalf::Unix(write, held))
+                (ReadHalf::Local(read), WriteHalf::Local(write))
             }
             Self::Tcp(stream) => {
                 let (read, write) = stream.into_split();
@@ -168,8 +144,7 @@ impl ReadHalf {
     /// Waits until there may be something to read. Cancel-safe.
     pub(super) async fn readable(&self) -> io::Result<()> {
         match self {
-            #[cfg(unix)]
-            Self::Unix(half, _) => half.readable().await,
+            Self::Local(half) => half.readable().await,
             Self::Tcp(half) => half.readable().await,
         }
     }
@@ -177,23 +152,21 @@ impl ReadHalf {
     /// Reads what is there; `WouldBlock` if nothing is.
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            #[cfg(unix)]
-            Self::Unix(half, _) => half.try_read(buffer),
+            Self::Local(half) => half.try_read(buffer),
             Self::Tcp(half) => half.try_read(buffer),
         }
     }
 }
 
-forward_reads!(Socket, stream in #[cfg(unix)] Self::Unix(stream, _), Self::Tcp(stream));
-forward_writes!(Socket, stream in #[cfg(unix)] Self::Unix(stream, _), Self::Tcp(stream));
-forward_writes!(WriteHalf, stream in #[cfg(unix)] Self::Unix(stream, _), Self::Tcp(stream));
+forward_reads!(Socket, stream in Self::Local(stream), Self::Tcp(stream));
+forward_writes!(Socket, stream in Self::Local(stream), Self::Tcp(stream));
+forward_writes!(WriteHalf, stream in Self::Local(stream), Self::Tcp(stream));
 
 impl Connection for Socket {
     fn connected(&self) -> Connected {
         let connected = Connected::new();
-        #[cfg(unix)]
-        if let Self::Unix(_, Some(lease)) = self
-            && lease.is_scarce()
+        if let Self::Local(stream) = self
+            && stream.is_scarce()
         {
             connected.poison();
         }

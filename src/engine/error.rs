@@ -5,6 +5,12 @@ use std::io;
 use super::host::EngineHost;
 use super::ssh::SshError;
 
+/// The kinds of hosts that this system serves, as examples in texts.
+const EXAMPLES: &str = match cfg!(windows) {
+    true => "npipe:////./pipe/docker_engine or tcp://name:port",
+    false => "unix:///path/to/docker.sock, tcp://name:port or ssh://user@name",
+};
+
 /// Why an engine could not do what was asked.
 ///
 /// A command that fails is not an error here: its exit code is part of
@@ -14,9 +20,7 @@ use super::ssh::SshError;
 #[non_exhaustive]
 pub enum EngineError {
     /// The text is not an address of an engine.
-    #[error(
-        "invalid engine host {host:?}: {reason}; use unix:///path/to/docker.sock, tcp://name:port or ssh://user@name"
-    )]
+    #[error("invalid engine host {host:?}: {reason}; use {EXAMPLES}")]
     InvalidHost {
         /// What was given.
         host: String,
@@ -24,7 +28,7 @@ pub enum EngineError {
         reason: &'static str,
     },
     /// The address is of a kind that is known, and not served.
-    #[error("engine host {host:?} is not supported yet: {reason}; use unix://, tcp:// or ssh://")]
+    #[error("engine host {host:?} is not supported: {reason}; use {EXAMPLES}")]
     UnsupportedHost {
         /// What was given.
         host: String,

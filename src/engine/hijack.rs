@@ -85,8 +85,8 @@ pub(super) async fn hijack(
 /// What to send as `Host`: proxies in front of an engine may look at it.
 pub(super) fn host_header(host: &EngineHost) -> String {
     match host {
-        EngineHost::Unix(_) | EngineHost::Ssh(_) => "localhost".to_owned(),
         EngineHost::Tcp { .. } => host.to_string().trim_start_matches("tcp://").to_owned(),
+        _ => "localhost".to_owned(),
     }
 }
 

@@ -7,16 +7,23 @@ use std::str::FromStr;
 use super::error::EngineError;
 use super::ssh::{SshHost, SshOptions};
 
-/// Where engines listen unless told otherwise.
+/// Where engines listen unless told otherwise, on systems with unix sockets.
 pub(super) const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+/// The same on Windows.
+const DEFAULT_PIPE: &str = "docker_engine";
+/// Why hosts of one system are refused on another.
+pub(super) const PIPES_ELSEWHERE: &str = "named pipes are served on Windows only";
+pub(super) const UNIX_ELSEWHERE: &str = "unix sockets are not served on Windows";
+const SSH_ELSEWHERE: &str = "ssh is not served on Windows";
 /// The port of an engine that listens on plain TCP.
 const DEFAULT_PORT: u16 = 2375;
 
 /// The address of an engine.
 ///
 /// Parses what `DOCKER_HOST` may hold: `unix:///path`, `tcp://name:port`, `http://name:port`,
-/// `ssh://[user@]host[:port][/path]`, and a bare absolute path, which is a unix socket.
-/// `Display` gives the form with a scheme.
+/// `ssh://[user@]host[:port][/path]`, `npipe:////./pipe/name`; and without a scheme an absolute
+/// path, which is a unix socket, or `//./pipe/name`. Unix sockets and ssh are refused on Windows,
+/// pipes everywhere else. `Display` gives the form with a scheme.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EngineHost {
     /// A unix socket, by its absolute path.
@@ -30,10 +37,13 @@ pub enum EngineHost {
     },
     /// A unix socket on another machine, through the `ssh` of this one.
     Ssh(Box<SshHost>),
+    /// A named pipe of this machine, by its name alone: `docker_engine` for
+    /// `npipe:////./pipe/docker_engine`.
+    Pipe(String),
 }
 
 impl EngineHost {
-    /// The engine that `DOCKER_HOST` names, or `unix:///var/run/docker.sock`.
+    /// The engine that `DOCKER_HOST` names, or the default.
     ///
     /// # Errors
     ///
@@ -66,9 +76,12 @@ impl EngineHost {
 }
 
 impl Default for EngineHost {
-    /// `unix:///var/run/docker.sock`.
+    /// `unix:///var/run/docker.sock`; on Windows `npipe:////./pipe/docker_engine`.
     fn default() -> Self {
-        Self::Unix(PathBuf::from(DEFAULT_SOCKET))
+        match cfg!(windows) {
+            true => Self::Pipe(DEFAULT_PIPE.to_owned()),
+            false => Self::Unix(PathBuf::from(DEFAULT_SOCKET)),
+        }
     }
 }
 
@@ -79,6 +92,7 @@ impl fmt::Display for EngineHost {
             Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
             Self::Ssh(host) => host.fmt(f),
+            Self::Pipe(name) => write!(f, "npipe:////./pipe/{name}"),
         }
     }
 }
@@ -87,6 +101,9 @@ impl FromStr for EngineHost {
     type Err = EngineError;
 
     fn from_str(text: &str) -> Result<Self, EngineError> {
+        if pipe_name(text).is_some() {
+            return parse_pipe(text, text);
+        }
         if text.starts_with('/') {
             return parse_unix(text, text);
         }
@@ -94,26 +111,26 @@ impl FromStr for EngineHost {
             return Err(invalid(text, "it has no scheme and is no absolute path"));
         };
         match scheme {
-            "unix" if rest.is_empty() => Ok(Self::default()),
+            "unix" if rest.is_empty() => parse_unix(text, DEFAULT_SOCKET),
             "unix" => parse_unix(text, rest),
             "tcp" | "http" => parse_tcp(text, rest),
             "https" => Err(unsupported(text, "TLS (https://)")),
             "ssh" => parse_ssh(text, rest),
-            "npipe" => Err(unsupported(text, "named pipes")),
+            "npipe" => parse_pipe(text, rest),
             _ => Err(invalid(text, "its scheme is unknown")),
         }
     }
 }
 
 fn parse_unix(text: &str, path: &str) -> Result<EngineHost, EngineError> {
+    if cfg!(not(unix)) {
+        return Err(unsupported(text, UNIX_ELSEWHERE));
+    }
     if !path.starts_with('/') {
         return Err(invalid(text, "the path of a unix socket has to be absolute"));
     }
     if path.contains('\0') {
         return Err(invalid(text, "a path cannot hold a NUL"));
-    }
-    if cfg!(not(unix)) {
-        return Err(unsupported(text, "unix sockets on this platform"));
     }
     Ok(EngineHost::Unix(PathBuf::from(path)))
 }
@@ -163,10 +180,30 @@ fn parse_tcp(text: &str, rest: &str) -> Result<EngineHost, EngineError> {
 
 fn parse_ssh(text: &str, rest: &str) -> Result<EngineHost, EngineError> {
     if cfg!(not(unix)) {
-        return Err(unsupported(text, "ssh on this platform"));
+        return Err(unsupported(text, SSH_ELSEWHERE));
     }
     let host = SshHost::parse(rest).map_err(|reason| invalid(text, reason))?;
     Ok(EngineHost::Ssh(Box::new(host)))
+}
+
+/// The name of a pipe of this machine, in either kind of slashes.
+fn pipe_name(path: &str) -> Option<&str> {
+    path.strip_prefix("//./pipe/").or_else(|| path.strip_prefix(r"\\.\pipe\"))
+}
+
+fn parse_pipe(text: &str, path: &str) -> Result<EngineHost, EngineError> {
+    if cfg!(not(windows)) {
+        return Err(unsupported(text, PIPES_ELSEWHERE));
+    }
+    if path.is_empty() {
+        return Ok(EngineHost::Pipe(DEFAULT_PIPE.to_owned()));
+    }
+    // A pipe of another machine would be given this user's credentials.
+    let name = pipe_name(path).ok_or_else(|| invalid(text, "a named pipe is //./pipe/name"))?;
+    if name.is_empty() || name.contains(['/', '\\', '\0']) {
+        return Err(invalid(text, "the name of its pipe is empty, or has a slash or a NUL"));
+    }
+    Ok(EngineHost::Pipe(name.to_owned()))
 }
 
 fn invalid(host: &str, reason: &'static str) -> EngineError {
@@ -185,12 +222,13 @@ mod tests {
         EngineHost::Tcp { host: host.to_owned(), port }
     }
 
+    fn code_of(text: &str) -> &'static str {
+        text.parse::<EngineHost>().map_or_else(|error| error.code(), |_| "none")
+    }
+
     #[test]
     fn the_forms_of_docker_host_are_understood() {
         let cases = [
-            ("unix:///run/d.sock", EngineHost::Unix("/run/d.sock".into())),
-            ("/run/d.sock", EngineHost::Unix("/run/d.sock".into())),
-            ("unix://", EngineHost::default()),
             ("tcp://engine:2376", tcp("engine", 2376)),
             ("tcp://engine", tcp("engine", 2375)),
             ("http://127.0.0.1:80/", tcp("127.0.0.1", 80)),
@@ -202,20 +240,70 @@ mod tests {
         }
     }
 
+    const UNIX_FORMS: [(&str, &str); 3] = [
+        ("unix:///run/d.sock", "/run/d.sock"),
+        ("/run/d.sock", "/run/d.sock"),
+        ("unix://", DEFAULT_SOCKET),
+    ];
+    const PIPE_FORMS: [(&str, &str); 4] = [
+        ("npipe:////./pipe/docker_engine", "docker_engine"),
+        ("npipe://", "docker_engine"),
+        ("//./pipe/Other", "Other"),
+        (r"\\.\pipe\Other", "Other"),
+    ];
+
     #[test]
-    fn a_host_is_written_as_it_is_read() {
-        for text in
-            ["unix:///run/d.sock", "tcp://engine:2376", "tcp://[::1]:2375", "ssh://me@engine"]
-        {
-            assert_eq!(text.parse::<EngineHost>().unwrap().to_string(), text);
+    fn sockets_and_pipes_are_understood_where_they_are_served_and_refused_elsewhere() {
+        for (text, path) in UNIX_FORMS {
+            match cfg!(windows) {
+                true => assert_eq!(code_of(text), "DEW_HOST_UNSUPPORTED", "{text}"),
+                false => {
+                    assert_eq!(text.parse::<EngineHost>().unwrap(), EngineHost::Unix(path.into()))
+                }
+            }
+        }
+        for (text, name) in PIPE_FORMS {
+            match cfg!(windows) {
+                true => {
+                    assert_eq!(text.parse::<EngineHost>().unwrap(), EngineHost::Pipe(name.into()))
+                }
+                false => assert_eq!(code_of(text), "DEW_HOST_UNSUPPORTED", "{text}"),
+            }
         }
     }
 
     #[test]
+    fn a_host_is_written_as_it_is_read() {
+        let here = match cfg!(windows) {
+            true => ["npipe:////./pipe/docker_engine", "npipe:////./pipe/Other"],
+            false => ["unix:///run/d.sock", "ssh://me@engine"],
+        };
+        for text in here.into_iter().chain(["tcp://engine:2376", "tcp://[::1]:2375"]) {
+            assert_eq!(text.parse::<EngineHost>().unwrap().to_string(), text);
+        }
+        let default = EngineHost::default();
+        assert_eq!(default.to_string().parse::<EngineHost>().unwrap(), default);
+    }
+
+    #[test]
     fn what_is_not_served_is_refused_by_name() {
-        for text in ["npipe:////./pipe/docker_engine", "https://host:2376"] {
-            let error = text.parse::<EngineHost>().unwrap_err();
-            assert_eq!(error.code(), "DEW_HOST_UNSUPPORTED", "{text}");
+        let elsewhere = if cfg!(windows) { "ssh://me@engine" } else { "npipe:////./pipe/a" };
+        for text in [elsewhere, "https://host:2376"] {
+            assert_eq!(code_of(text), "DEW_HOST_UNSUPPORTED", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pipe_of_another_machine_is_refused() {
+        let expected = if cfg!(windows) { "DEW_HOST_INVALID" } else { "DEW_HOST_UNSUPPORTED" };
+        for text in [
+            "npipe:////other/pipe/docker_engine",
+            "npipe://docker_engine",
+            "npipe:////./pipe/",
+            "npipe:////./pipe/a/b",
+            "npipe:////./pipe/a\\b",
+        ] {
+            assert_eq!(code_of(text), expected, "{text}");
         }
     }
 
@@ -224,7 +312,6 @@ mod tests {
         let cases = [
             "",
             "docker.sock",
-            "unix://run/d.sock",
             "tcp://",
             "tcp://:2375",
             "tcp://-oProxy:22",
@@ -239,14 +326,14 @@ mod tests {
             "tcp://[::1]1",
             "tcp://::1",
             "gopher://host",
-            "ssh://",
-            "ssh://-oProxyCommand=id",
             "tcp://h st:1",
-            "unix:///a\0b",
         ];
         for text in cases {
-            let error = text.parse::<EngineHost>().unwrap_err();
-            assert_eq!(error.code(), "DEW_HOST_INVALID", "{text}");
+            assert_eq!(code_of(text), "DEW_HOST_INVALID", "{text}");
+        }
+        let of_unix = if cfg!(windows) { "DEW_HOST_UNSUPPORTED" } else { "DEW_HOST_INVALID" };
+        for text in ["ssh://", "ssh://-oProxyCommand=id", "unix://run/d.sock", "unix:///a\0b"] {
+            assert_eq!(code_of(text), of_unix, "{text}");
         }
     }
 
@@ -254,7 +341,8 @@ mod tests {
     fn tls_is_never_dropped_in_silence() {
         let error = EngineHost::from_variables("tcp://host:2376", "1").unwrap_err();
         assert_eq!(error.code(), "DEW_HOST_UNSUPPORTED");
-        assert!(EngineHost::from_variables("unix:///d.sock", "1").is_ok());
+        let local = EngineHost::default().to_string();
+        assert!(EngineHost::from_variables(&local, "1").is_ok());
         assert_eq!(EngineHost::from_variables("", "1").unwrap(), EngineHost::default());
     }
 }

@@ -24,6 +24,9 @@ mod events;
 mod exec;
 mod hijack;
 mod host;
+#[cfg_attr(unix, path = "local/unix.rs")]
+#[cfg_attr(windows, path = "local/windows.rs")]
+mod local;
 mod processes;
 mod request;
 mod ssh;
