@@ -20,8 +20,8 @@ use super::process::Process;
 use crate::engine::connect::Demand;
 
 /// Waits between attempts to open a session that the server refuses: first, and longest.
-const FIRST_RETRY: Duration = Duration::from_millis(50);
-const LONGEST_RETRY: Duration = Duration::from_secs(1);
+pub(super) const FIRST_RETRY: Duration = Duration::from_millis(50);
+pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(1);
 /// How long a session that has closed its output may take to end.
 const EXIT_WAIT: Duration = Duration::from_secs(1);
 /// What a user's shell may print before our own command does.
@@ -127,7 +127,8 @@ fn words(session: &Process) -> String {
     session.said()
 }
 
-fn is_refusal(words: &str) -> bool {
+/// Whether the server had no place for a session.
+pub(super) fn is_refusal(words: &str) -> bool {
     ["refused by peer", "open failed", "request failed"].iter().any(|some| words.contains(some))
 }
 

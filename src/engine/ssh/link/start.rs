@@ -98,8 +98,9 @@ impl Link {
         if master.exited().is_some() {
             return Err(self.gave_up(master));
         }
-        let refused = master.said();
         let (status, words) = self.ask(commands::diagnose(&self.host, folder), deadline)?;
+        // What it said before it carried out the diagnosis is here by now.
+        let refused = master.said();
         let failure = match status {
             Some(found::NO_SOCKET) => SshFailure::SocketMissing,
             Some(found::NO_PERMISSION) => SshFailure::SocketDenied,
@@ -111,13 +112,23 @@ impl Link {
 
     fn try_session(&self, folder: &Folder, deadline: Instant) -> Result<bool, SshError> {
         let failed = |error: std::io::Error| self.failed(&error.to_string());
-        let (socket, session) =
-            stdio::spawn(commands::dial(&self.host, folder), || {}).map_err(failed)?;
-        let answered = stdio::greeted(&socket, deadline) && answers(socket, deadline);
-        session.end(END_GRACE);
-        match answered {
-            true => Ok(false),
-            false => Err(SshError::new(SshFailure::EngineSilent, &self.host, &session.said())),
+        let mut rest = stdio::FIRST_RETRY;
+        loop {
+            let (socket, session) =
+                stdio::spawn(commands::dial(&self.host, folder), || {}).map_err(failed)?;
+            let answered = stdio::greeted(&socket, deadline) && answers(socket, deadline);
+            session.end(END_GRACE);
+            if answered {
+                return Ok(false);
+            }
+            let said = session.said();
+            // The session of the diagnosis may still count: a server frees them late.
+            let late = Instant::now() + rest >= deadline || self.inner().closing;
+            if late || !stdio::is_refusal(&said) {
+                return Err(SshError::new(SshFailure::EngineSilent, &self.host, &said));
+            }
+            std::thread::sleep(rest);
+            rest = (rest * 2).min(stdio::LONGEST_RETRY);
         }
     }
 
