@@ -29,7 +29,7 @@ pub(super) async fn run(arguments: args::Exec) -> Result<i32, Failure> {
     } else {
         blocking::feed(io::stdin(), Arc::clone(client.input()), end);
     }
-    let stdout = blocking::drain(Arc::clone(client.stdout()), io::stdout());
+    let stdout = blocking::drain(Arc::clone(client.stdout()), system::stdout());
     let stderr = blocking::drain(Arc::clone(client.stderr()), io::stderr());
     let mut signals = Signals::new().map_err(|error| Failure(error.to_string()))?;
 

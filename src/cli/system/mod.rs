@@ -4,7 +4,7 @@
 #[cfg_attr(windows, path = "windows.rs")]
 mod own;
 
-pub(super) use own::{Raw, Signals, asked_to_end, is_interactive, size};
+pub(super) use own::{Raw, Signals, asked_to_end, is_interactive, size, stdout};
 
 /// News from the system.
 pub(super) enum Signal {

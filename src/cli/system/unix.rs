@@ -1,9 +1,10 @@
 //! The local terminal, its size and raw mode while a remote one is joined to it; and signals.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 
 use rustix::{
-    stdio::{stdin, stdout},
+    stdio::{self, stdin},
     termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,13 +13,22 @@ use super::Signal;
 
 /// Whether stdin and stdout are terminals.
 pub(in crate::cli) fn is_interactive() -> bool {
-    isatty(stdin()) && isatty(stdout())
+    isatty(stdin()) && isatty(stdio::stdout())
 }
 
 /// Rows and cols of the terminal, if there is one that knows them.
 pub(in crate::cli) fn size() -> Option<(u16, u16)> {
-    let size = tcgetwinsize(stdout()).or_else(|_| tcgetwinsize(stdin())).ok()?;
+    let size = tcgetwinsize(stdio::stdout()).or_else(|_| tcgetwinsize(stdin())).ok()?;
     (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))
+}
+
+/// Stdout, without the standard library's search for the last line in whatever is written.
+pub(in crate::cli) fn stdout() -> Box<dyn Write + Send> {
+    match stdio::stdout().try_clone_to_owned() {
+        Ok(own) => Box::new(File::from(own)),
+        // It is closed; the standard library takes no offence.
+        Err(_) => Box::new(io::stdout()),
+    }
 }
 
 /// Raw mode of the terminal on stdin, for as long as this lives.

@@ -1,7 +1,7 @@
 //! Being told to end, by the events of a console. The console itself stays as it is: without raw
 //! mode no terminal is joined to a remote one, so that as little is said of it as of a file.
 
-use std::io;
+use std::io::{self, Write};
 
 use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, ctrl_break, ctrl_c, ctrl_close};
 
@@ -25,6 +25,11 @@ pub(in crate::cli) fn is_interactive() -> bool {
 /// Rows and cols of the terminal: unknown.
 pub(in crate::cli) fn size() -> Option<(u16, u16)> {
     None
+}
+
+/// Stdout; the standard library knows what a console takes.
+pub(in crate::cli) fn stdout() -> Box<dyn Write + Send> {
+    Box::new(io::stdout())
 }
 
 /// The events of a console that ask to end, as the signals that say the same elsewhere.
