@@ -4,8 +4,8 @@
 //! bulk lasts as long as ten keys or more. Beside a hundred of them, a key would wait for a
 //! hundred turns on its way in and again on its way out. So sessions that move much data run on
 //! threads of the lane while they do, and everybody else's threads sleep until there is a key:
-//! the system wakes such threads first. A session that is alone in bulk stays where it is, since
-//! to go would cost a wake-up of another thread for each of its turns.
+//! the system wakes such threads first. A few in bulk stay where they are, since to go costs a
+//! wake-up of another thread for each turn.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -23,8 +23,8 @@ use tokio_util::task::AbortOnDropHandle;
 const BULK_TURN: usize = 8 * 1024;
 /// And for this long after it.
 const BULK_LASTS: Duration = Duration::from_millis(100);
-/// So many in bulk at once are left where they are.
-const UNNOTICED: usize = 1;
+/// So many in bulk at once are left where they are: a turn of each takes a millisecond in all.
+const UNNOTICED: usize = 8;
 
 thread_local! {
     /// Bytes that the task whose turn it is has read.
@@ -32,7 +32,7 @@ thread_local! {
 }
 
 /// The lane of all servers of the process.
-static LANE: Lane = Lane::new();
+static LANE: Lane = Lane::new(UNNOTICED);
 
 /// Takes note of a read, by whichever task has its turn on this thread.
 pub(crate) fn note_read(bytes: usize) {
@@ -40,7 +40,9 @@ pub(crate) fn note_read(bytes: usize) {
 }
 
 /// Runs `future`, in the lane for as long as it is in bulk beside others. Dropped, it ends soon.
-pub(crate) async fn run<F>(future: F) -> F::Output
+///
+/// It comes in a box, since what is given to asynchronous functions is kept in each of them.
+pub(crate) async fn run<F>(future: Pin<Box<F>>) -> F::Output
 where
     F: Future<Output: Send> + Send + 'static,
 {
@@ -48,22 +50,24 @@ where
 }
 
 struct Lane {
+    /// So many in bulk are left where they are.
+    unnoticed: usize,
     in_bulk: AtomicUsize,
     /// Started when it is first needed; `None` if the system gave no threads.
     runtime: OnceLock<Option<Runtime>>,
 }
 
 impl Lane {
-    const fn new() -> Self {
-        Self { in_bulk: AtomicUsize::new(0), runtime: OnceLock::new() }
+    const fn new(unnoticed: usize) -> Self {
+        Self { unnoticed, in_bulk: AtomicUsize::new(0), runtime: OnceLock::new() }
     }
 
-    async fn run<F>(&'static self, future: F) -> F::Output
+    async fn run<F>(&'static self, future: Pin<Box<F>>) -> F::Output
     where
         F: Future<Output: Send> + Send + 'static,
     {
         let home = Handle::current();
-        let mut task = Task { future: Box::pin(future), lane: self, home, bulk: None };
+        let mut task = Task { future, lane: self, home, bulk: None };
         loop {
             task = match task.run_while(Task::may_stay_outside).await {
                 Leg::Over(output) => return output,
@@ -165,7 +169,7 @@ impl<F: Future> Task<F> {
     }
 
     fn may_stay_outside(&self) -> bool {
-        !self.is_in_bulk() || self.lane.in_bulk.load(Ordering::Relaxed) <= UNNOTICED
+        !self.is_in_bulk() || self.lane.in_bulk.load(Ordering::Relaxed) <= self.lane.unnoticed
     }
 }
 
@@ -199,7 +203,7 @@ mod tests {
     use super::*;
 
     fn lane() -> &'static Lane {
-        Box::leak(Box::new(Lane::new()))
+        Box::leak(Box::new(Lane::new(1)))
     }
 
     fn is_in_lane() -> bool {
@@ -215,11 +219,11 @@ mod tests {
     /// Something that stays in bulk until the sender is dropped.
     fn other_in_bulk(lane: &'static Lane) -> oneshot::Sender<()> {
         let (stop, mut stopped) = oneshot::channel();
-        tokio::spawn(lane.run(async move {
+        tokio::spawn(lane.run(Box::pin(async move {
             while stopped.try_recv() == Err(oneshot::error::TryRecvError::Empty) {
                 turn(BULK_TURN).await;
             }
-        }));
+        })));
         stop
     }
 
@@ -232,10 +236,10 @@ mod tests {
     #[tokio::test]
     async fn whoever_is_alone_in_bulk_stays() {
         let lane = lane();
-        let places = lane.run(async {
+        let places = lane.run(Box::pin(async {
             turn(BULK_TURN).await;
             is_in_lane()
-        });
+        }));
         assert!(!places.await);
         assert!(lane.runtime.get().is_none());
         assert_eq!(lane.in_bulk.load(Ordering::Relaxed), 0);
@@ -246,7 +250,7 @@ mod tests {
         let lane = lane();
         let _other = other_in_bulk(lane);
         until_in_bulk(lane, 1).await;
-        let places = lane.run(async {
+        let places = lane.run(Box::pin(async {
             let mut places = vec![is_in_lane()];
             turn(BULK_TURN - 1).await;
             places.push(is_in_lane());
@@ -260,7 +264,7 @@ mod tests {
             }
             places.push(is_in_lane());
             places
-        });
+        }));
         assert_eq!(places.await, [false, false, true, false, false]);
         assert_eq!(lane.in_bulk.load(Ordering::Relaxed), 1);
     }
@@ -271,12 +275,12 @@ mod tests {
         let _other = other_in_bulk(lane);
         until_in_bulk(lane, 1).await;
         let key: &'static Notify = Box::leak(Box::new(Notify::new()));
-        let waiting = tokio::spawn(lane.run(async {
+        let waiting = tokio::spawn(lane.run(Box::pin(async {
             turn(BULK_TURN).await;
             let was_there = is_in_lane();
             key.notified().await;
             (was_there, is_in_lane())
-        }));
+        })));
         until_in_bulk(lane, 2).await;
         until_in_bulk(lane, 1).await;
         key.notify_one();
@@ -290,14 +294,14 @@ mod tests {
         until_in_bulk(lane, 1).await;
         let (alive, ended) = oneshot::channel::<()>();
         let (there, arrived) = oneshot::channel();
-        let task = tokio::spawn(lane.run(async move {
+        let task = tokio::spawn(lane.run(Box::pin(async move {
             turn(BULK_TURN).await;
             let _alive = alive;
             let _ = there.send(is_in_lane());
             loop {
                 turn(BULK_TURN).await;
             }
-        }));
+        })));
         assert!(arrived.await.unwrap());
         task.abort();
         assert!(ended.await.is_err());
@@ -308,10 +312,10 @@ mod tests {
         let lane = lane();
         let _other = other_in_bulk(lane);
         until_in_bulk(lane, 1).await;
-        let task = tokio::spawn(lane.run(async {
+        let task = tokio::spawn(lane.run(Box::pin(async {
             turn(BULK_TURN).await;
             assert!(!is_in_lane(), "it is in the lane");
-        }));
+        })));
         let panic = task.await.unwrap_err().into_panic();
         assert_eq!(panic.downcast_ref(), Some(&"it is in the lane"));
     }

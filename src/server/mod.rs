@@ -316,8 +316,13 @@ impl Server {
             close_timeout: options.close_timeout,
             stdin_limit: options.stdin_limit,
         };
-        let running = session::run(shared.engine.clone(), peer, session, slot.cancelled());
-        let (end, aftermath) = lane::run(running).await;
+        let (end, aftermath) = lane::run(Box::pin(session::run(
+            shared.engine.clone(),
+            peer,
+            session,
+            slot.cancelled(),
+        )))
+        .await;
         let count = slot.free();
         self.tell(ServerEvent::SessionRemoved { id, count });
         if let SessionEnd::Failed(source) = end {
