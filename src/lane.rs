@@ -136,20 +136,15 @@ enum Leg<F: Future> {
 
 impl<F: Future> Task<F> {
     /// Runs until the end, or until the task `may_stay` no longer.
-    async fn run_while(self, may_stay: fn(&Self) -> bool) -> Leg<F> {
-        let mut task = Some(self);
-        let leg = poll_fn(|cx| {
-            let Some(running) = &mut task else { return Poll::Pending };
-            if let Poll::Ready(output) = running.poll_turn(cx) {
-                return Poll::Ready(Some(output));
-            }
-            if may_stay(running) { Poll::Pending } else { Poll::Ready(None) }
+    async fn run_while(mut self, may_stay: fn(&Self) -> bool) -> Leg<F> {
+        let leg = poll_fn(|cx| match self.poll_turn(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if may_stay(&self) => Poll::Pending,
+            Poll::Pending => Poll::Ready(None),
         });
-        let output = leg.await;
-        match (output, task) {
-            (Some(output), _) => Leg::Over(output),
-            (None, Some(task)) => Leg::Left(task),
-            (None, None) => std::future::pending().await,
+        match leg.await {
+            Some(output) => Leg::Over(output),
+            None => Leg::Left(self),
         }
     }
 
@@ -233,6 +228,14 @@ mod tests {
         }
     }
 
+    /// A lane, and somebody else in bulk.
+    async fn lane_beside_bulk() -> (&'static Lane, oneshot::Sender<()>) {
+        let lane = lane();
+        let other = other_in_bulk(lane);
+        until_in_bulk(lane, 1).await;
+        (lane, other)
+    }
+
     #[tokio::test]
     async fn whoever_is_alone_in_bulk_stays() {
         let lane = lane();
@@ -247,9 +250,7 @@ mod tests {
 
     #[tokio::test]
     async fn bulk_beside_bulk_goes_into_the_lane_and_comes_back_in_silence() {
-        let lane = lane();
-        let _other = other_in_bulk(lane);
-        until_in_bulk(lane, 1).await;
+        let (lane, _other) = lane_beside_bulk().await;
         let places = lane.run(Box::pin(async {
             let mut places = vec![is_in_lane()];
             turn(BULK_TURN - 1).await;
@@ -271,9 +272,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_without_turns_leaves_the_lane_as_well() {
-        let lane = lane();
-        let _other = other_in_bulk(lane);
-        until_in_bulk(lane, 1).await;
+        let (lane, _other) = lane_beside_bulk().await;
         let key: &'static Notify = Box::leak(Box::new(Notify::new()));
         let waiting = tokio::spawn(lane.run(Box::pin(async {
             turn(BULK_TURN).await;
@@ -289,9 +288,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_drop_ends_what_is_in_the_lane() {
-        let lane = lane();
-        let _other = other_in_bulk(lane);
-        until_in_bulk(lane, 1).await;
+        let (lane, _other) = lane_beside_bulk().await;
         let (alive, ended) = oneshot::channel::<()>();
         let (there, arrived) = oneshot::channel();
         let task = tokio::spawn(lane.run(Box::pin(async move {
@@ -309,9 +306,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_in_the_lane_is_the_callers() {
-        let lane = lane();
-        let _other = other_in_bulk(lane);
-        until_in_bulk(lane, 1).await;
+        let (lane, _other) = lane_beside_bulk().await;
         let task = tokio::spawn(lane.run(Box::pin(async {
             turn(BULK_TURN).await;
             assert!(!is_in_lane(), "it is in the lane");
