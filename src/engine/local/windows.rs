@@ -3,6 +3,7 @@
 //! Engines listen on pipes that carry messages, and read them as streams of bytes. Only an empty
 //! message is more than its bytes: it ends its direction, as a half-close does elsewhere.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -112,7 +113,7 @@ impl Pipe {
         }
         tokio::select! {
             ready = self.client.readable() => ready,
-            () = self.end_what_is_abandoned() => unreachable!("it never ends"),
+            never = self.end_what_is_abandoned() => match never {},
         }
     }
 
@@ -137,7 +138,7 @@ impl Pipe {
     }
 
     /// Ends our direction once it was dropped; goes on for ever, and may be dropped at any time.
-    async fn end_what_is_abandoned(&self) {
+    async fn end_what_is_abandoned(&self) -> Infallible {
         loop {
             if !self.abandoned.load(Ordering::Acquire) {
                 self.abandonment.notified().await;
