@@ -119,16 +119,39 @@ describe('a hijacked connection', () => {
     await within('end of the write', writing);
   });
 
-  it('is closed at once when it is destroyed', async () => {
+  /** A hijacked stream of an engine that does `hold` with the socket, and its first output. */
+  async function hijacked(hold) {
     const engine = await fake(() => {});
     engine.server.on('upgrade', (_, socket) => {
-      socket.on('end', () => socket.end()).resume();
+      hold(socket);
       socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nx');
     });
     const stream = await new Docker({ socketPath: engine.socketPath }).getExec('e').start({ hijack: true });
     await once(stream, 'data');
+    return { engine, stream };
+  }
+
+  it('is closed at once when it is destroyed', async () => {
+    const { engine, stream } = await hijacked((socket) => socket.on('end', () => socket.end()).resume());
     stream.destroy();
     await until('end of the connection', () => engine.sockets.size === 0);
+  });
+
+  it('fails what is being written when it is destroyed', async () => {
+    const { stream } = await hijacked((socket) => socket.pause());
+    const outcomes = [8 * MIB, 1].map((size) => new Promise((resolve) => stream.write(Buffer.alloc(size), resolve)));
+    stream.destroy();
+    const errors = await within('outcomes of the writes', Promise.all(outcomes));
+    assert.deepEqual(errors.map(({ code }) => code), ['ERR_STREAM_DESTROYED', 'ERR_STREAM_DESTROYED']);
+  });
+
+  it('fails what is being written with the error that it is destroyed with', async () => {
+    const { stream } = await hijacked((socket) => socket.pause());
+    const failed = once(stream, 'error');
+    const outcome = new Promise((resolve) => stream.write(Buffer.alloc(8 * MIB), resolve));
+    const reason = new Error('enough');
+    stream.destroy(reason);
+    assert.deepEqual([await within('outcome of the write', outcome), ...await failed], [reason, reason]);
   });
 });
 

@@ -176,6 +176,10 @@ class HijackedStream extends Duplex {
     this.#incoming.close();
     this.#abort();
     callback(error);
+    // Node fails the writes that wait for this one; this one is ours to fail.
+    const pending = this.#pending;
+    this.#pending = null;
+    pending?.callback(error ?? unsent());
   }
 
   #send() {
@@ -185,6 +189,11 @@ class HijackedStream extends Duplex {
     pending.callback();
   }
 }
+
+const unsent = () => Object.assign(
+  new Error('not all of this was sent: the stream was destroyed meanwhile'),
+  { code: 'ERR_STREAM_DESTROYED' },
+);
 
 const notUpgraded = (status) => new DockerError(
   'DEW_ENGINE_PROTOCOL',
