@@ -37,6 +37,7 @@ class DockerClient extends EventEmitter {
   #size = null;
   #exit = null;
   #closed = null;
+  #closing = false;
 
   constructor(options) {
     super();
@@ -81,6 +82,7 @@ class DockerClient extends EventEmitter {
     this.#makeStreams();
     this.#state = 'new';
     this.#executing = this.#exit = this.#closed = null;
+    this.#closing = false;
   }
 
   #connect() {
@@ -91,7 +93,7 @@ class DockerClient extends EventEmitter {
     const given = (name) => limits[name] ?? this.options[name];
     const [rows, cols] = this.#size ?? firstSize(this.options);
     const connectTimeout = given('connectTimeout');
-    this.#native = new NativeClient({
+    const native = new NativeClient({
       url, tty, command: [command].flat(), rows, cols, headers: headers.flat(), ...tls,
       connectTimeout,
       maxMessageSize: given('maxMessageSize'),
@@ -100,7 +102,11 @@ class DockerClient extends EventEmitter {
       inputLimit: this.options.inputLimit,
       keepAliveInterval: this.options.keepAliveInterval,
       keepAliveTimeout: this.options.keepAliveTimeout,
-    }, (number, event) => this.#onNative(number, event));
+    }, (number, event) => {
+      // What an earlier connection still had to tell is not this one's.
+      if (native === this.#native) this.#onNative(number, event);
+    });
+    this.#native = native;
     this.#state = 'connecting';
     this.url = this.#native.url;
     this.socket = new ClientSocket(this.url, {
@@ -127,8 +133,11 @@ class DockerClient extends EventEmitter {
         this.#failed(error);
         return;
       }
-      this.#tellError(error);
-      this.close();
+      try {
+        this.#tellError(error);
+      } finally {
+        this.close();
+      }
     };
     signal.addEventListener('abort', onAbort, { once: true });
     this.#stopListening = () => signal.removeEventListener('abort', onAbort);
@@ -196,9 +205,10 @@ class DockerClient extends EventEmitter {
     this.stderr.attach(this.#native.stderr());
     // The size went with the request, which servers of version 3.0.0 do not read.
     if (this.#size !== null) this.#native.resize(...this.#size);
+    // Whoever awaits it goes on behind the listeners all the same, also if one of them throws.
+    this.#settle.resolve();
     this.socket.opened();
     this.emit('open');
-    this.#settle.resolve();
   }
 
   /** There is no connection, and will be none. */
@@ -208,6 +218,7 @@ class DockerClient extends EventEmitter {
     this.#stopListening();
     this.#stopDialing?.();
     this.#native?.terminate();
+    this.#native = null;
     this.#endStreams(error);
     this.socket?.failed(error);
     this.socket?.closed(1006, '');
@@ -226,17 +237,21 @@ class DockerClient extends EventEmitter {
   /** All output is here. Whoever reads it shall have read it when told of the end. */
   #exited(code) {
     if (this.#exit !== null) return;
-    this.#exit = { told: false };
     const streams = [this.stdout, this.stderr];
     const tell = () => {
+      if (this.#exit.told) return;
       this.#exit.told = true;
-      this.emit('exit', code);
-      // Their ends come behind `exit`, as in version 3.0.0.
-      for (const stream of streams) stream.settle(null);
-      // Behind those ends, which take a turn.
-      setImmediate(() => this.#finishClose());
+      try {
+        this.emit('exit', code);
+      } finally {
+        // Their ends come behind `exit`, as in version 3.0.0.
+        for (const stream of streams) stream.settle(null);
+        // Behind those ends, which take a turn.
+        setImmediate(() => this.#finishClose());
+      }
     };
-    const read = streams.filter((stream) => stream.isConsumed());
+    this.#exit = { told: false, tell };
+    const read = this.#closing ? [] : streams.filter((stream) => stream.isConsumed());
     if (read.length === 0) {
       tell();
       return;
@@ -248,12 +263,15 @@ class DockerClient extends EventEmitter {
   #lastWord(code, reason, error) {
     this.#stopListening();
     this.#closed = { code, reason };
-    if (error !== null) {
-      this.socket.failed(error);
-      this.#tellError(error);
+    try {
+      if (error !== null) {
+        this.socket.failed(error);
+        this.#tellError(error);
+      }
+    } finally {
+      this.#endStreams(error);
+      this.#finishClose();
     }
-    this.#endStreams(error);
-    this.#finishClose();
   }
 
   #endStreams(error) {
@@ -332,7 +350,7 @@ class DockerClient extends EventEmitter {
         break;
       case CODE.stopped:
         this.#exited(payload[0] ?? 0);
-        this.close();
+        this.#closeConnection();
         break;
       case CODE.shutdown:
         this.emit('shutdown');
@@ -347,11 +365,24 @@ class DockerClient extends EventEmitter {
 
   /** Closes the connection in order, which ends the command. `close` follows. */
   close() {
+    this.#waitForNobody();
+    this.#closeConnection();
+  }
+
+  #closeConnection() {
     if (this.#state === 'open') this.#native.close();
     else this.#giveUp();
   }
 
+  /** Who closes may have stopped reading: the exit code, and `close`, no longer wait for that. */
+  #waitForNobody() {
+    if (this.#state !== 'open') return;
+    this.#closing = true;
+    if (this.#exit?.told === false) process.nextTick(this.#exit.tell);
+  }
+
   #terminate() {
+    this.#waitForNobody();
     if (this.#state === 'open') this.#native.terminate();
     else this.#giveUp();
   }

@@ -18,6 +18,8 @@ const bridge = () => require('./bridge');
  * @param {(error: Error | null, taken?: T) => void} done Not called if the socket goes before.
  */
 function handOver(socket, head, to, done) {
+  // Its 'close' may have come already, and would be waited for in vain.
+  if (socket.destroyed) return;
   const handle = plainHandle(socket);
   if (handle === null) {
     attempt(() => to.bridge(bridge().bridgeTo(socket), head), () => {}, socket, done);
@@ -63,7 +65,7 @@ function attempt(take, after, socket, done) {
  */
 function plainHandle(socket) {
   const net = require('node:net'); // who has a socket has it loaded
-  if (!(socket instanceof net.Socket) || socket.encrypted || socket.destroyed) return null;
+  if (!(socket instanceof net.Socket) || socket.encrypted) return null;
   const handle = socket._handle;
   const kind = handle?.constructor?.name;
   if (kind !== 'TCP' && kind !== 'Pipe') return null;

@@ -54,8 +54,11 @@ class Outbox extends EventEmitter {
    * @returns {boolean} Whether the caller may go on at once.
    */
   write(message, encoding, callback) {
-    if (this.#ended) return false;
     const done = typeof encoding === 'function' ? encoding : callback;
+    if (this.#ended) {
+      done?.();
+      return false;
+    }
     const bytes = toBuffer(message, typeof encoding === 'string' ? encoding : 'utf8');
     this.#add(bytes, true, done);
     if (this.length <= HIGH_WATER) return true;

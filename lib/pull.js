@@ -119,25 +119,37 @@ class Puller {
 
   #pull() {
     if (!this.#wanted || this.#armed || this.#pulling || this.#done || this.#reader === null) return;
-    this.#pulling = true;
     let ended = false;
+    this.#pulling = true;
+    try {
+      ended = this.#pullAll();
+    } catch (error) {
+      // A consumer's listener has thrown. What comes behind that chunk is still to be had.
+      setImmediate(() => this.#pull());
+      throw error;
+    } finally {
+      this.#pulling = false;
+    }
+    if (!ended) return;
+    this.#done = true;
+    this.#ended();
+  }
+
+  /** Pushes all that is there and wanted; answers whether that was the end. */
+  #pullAll() {
     while (this.#wanted && !this.#done && !this.#budget.isSpent()) {
       const chunk = takeChunk(this.#reader);
       if (chunk !== null) {
         this.#budget.spend(chunk.length);
         this.#wanted = this.#push(chunk);
       } else if (this.#reader.isEnded()) {
-        ended = true;
-        break;
+        return true;
       } else if (!this.#reader.arm()) {
         this.#armed = true;
-        break;
+        return false;
       }
     }
-    this.#pulling = false;
-    if (!ended) return;
-    this.#done = true;
-    this.#ended();
+    return false;
   }
 }
 

@@ -13,6 +13,8 @@ pub(super) struct Outbox {
     pub(super) changed: Notify,
     /// The connection shall be cut.
     pub(super) terminated: Notify,
+    /// The caller has closed.
+    pub(super) closed: Notify,
 }
 
 struct State {
@@ -46,7 +48,12 @@ impl Outbox {
             ping: false,
             closing: false,
         };
-        Self { state: Mutex::new(state), changed: Notify::new(), terminated: Notify::new() }
+        Self {
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            terminated: Notify::new(),
+            closed: Notify::new(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -88,6 +95,7 @@ impl Outbox {
 
     pub(super) fn close(&self) {
         self.change(|state| state.closing = true);
+        self.closed.notify_one();
     }
 
     pub(super) fn is_closing(&self) -> bool {

@@ -62,6 +62,7 @@ pub(super) async fn run(
                 Ok(()) => End::Closed,
                 Err(error) => End::Failed(error),
             },
+            () = overdue(&shared.outbox, close_timeout) => End::Terminated,
         }
     };
     // A failed write may be the echo of a close that is still to be read, with the exit code
@@ -89,6 +90,13 @@ pub(super) async fn run(
     };
     drop((sender, receiver));
     events(ClientEvent::Closed { code, reason, error });
+}
+
+/// Returns `limit` after the caller has closed: a server that reads nothing more leaves no room for
+/// a close, behind a message of which it has taken half.
+async fn overdue(outbox: &Outbox, limit: Duration) {
+    outbox.closed.notified().await;
+    sleep(limit).await;
 }
 
 /// Closes in order where that is possible; answers the code and reason of the close.

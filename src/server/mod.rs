@@ -261,7 +261,13 @@ impl Server {
         let request = ExecRequest::from_query(request.query());
         self.0.tasks.spawn(async move {
             if stream.write_all(&response).await.is_ok() {
-                server.serve(stream, head, request, slot).await;
+                return server.serve(stream, head, request, slot).await;
+            }
+            // The peer is gone; whoever was told of the session is told of its end.
+            if let Some(slot) = slot {
+                let id = slot.info().id;
+                server.tell(ServerEvent::SessionRemoved { id, count: slot.free() });
+                server.tell(ServerEvent::SessionSettled { id });
             }
         });
         admitted
