@@ -3,9 +3,12 @@
 /** The command line, as a user types it. */
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
 const path = require('node:path');
 
 const { uniqueSleep, useContainer } = require('./helpers/container');
+const { until } = require('./helpers/deadline');
+const { useFakeEngines } = require('./helpers/fake-engine');
 const { pairing } = require('./helpers/implementations');
 const { Program, node } = require('./helpers/program');
 const { useScene } = require('./helpers/scene');
@@ -15,6 +18,7 @@ const DEW = path.join(__dirname, '..', 'bin', 'dew.js');
 describe('the command line', () => {
   const container = useContainer();
   const scene = useScene(pairing('ours', 'ours'), container);
+  const fake = useFakeEngines();
 
   function dew(args, options) {
     const program = node([DEW, ...args], options);
@@ -62,6 +66,49 @@ describe('the command line', () => {
       });
     }
 
+    it('ends on a signal while it connects, and while nobody reads its output', async () => {
+      const { port, server } = await scene.http();
+      server.on('upgrade', (_, socket) => scene.onEnd(() => socket.destroy()));
+      const asked = once(server, 'upgrade');
+      const connecting = dew(['exec', '-T', '--connect-timeout', '60000', `ws://127.0.0.1:${port}/`, 'true'], { input: null });
+      await asked;
+      connecting.child.kill('SIGINT');
+      assert.equal(await connecting.exit(), 130);
+      const { server: ours, url } = await scene.serve();
+      const unread = dew(['exec', '-T', url, 'head', '-c', '300000', '/dev/zero']);
+      unread.child.stdout.pause();
+      await once(ours, 'session');
+      await until('end of the session', () => ours.sessions.length === 0);
+      unread.child.kill('SIGTERM');
+      await once(unread.child, 'exit');
+      assert.equal(unread.child.exitCode, 143);
+    });
+
+    it('ends with the command when who reads its output goes away', async () => {
+      const { url } = await scene.serve();
+      const seconds = uniqueSleep();
+      const line = `'${process.execPath}' '${DEW}' exec -T '${url}' sh -c 'while :; do echo y; done; sleep ${seconds}'`;
+      const program = new Program('bash', ['-c', `${line} | head -n 1; echo "status $PIPESTATUS"`]);
+      assert.equal(await program.exit(), 0);
+      assert.equal(program.output, 'y\nstatus 141\n');
+      await container.quiet(seconds);
+    });
+
+    it('fails when its output cannot be written', async () => {
+      const { url } = await scene.serve();
+      const line = `'${process.execPath}' '${DEW}' exec -T '${url}' echo lost > /dev/full`;
+      const program = new Program('sh', ['-c', line]);
+      assert.equal(await program.exit(), 125);
+      assert.match(program.output, /^dew: cannot write to stdout: No space left/);
+    });
+
+    it('says when its stdin cannot be read', async () => {
+      const { url } = await scene.serve();
+      const program = new Program('sh', ['-c', `'${process.execPath}' '${DEW}' exec -T '${url}' cat < /`]);
+      assert.equal(await program.exit(), 0);
+      assert.match(program.output, /^dew: cannot read stdin: Is a directory/);
+    });
+
     it('gives a command on a terminal the size of the terminal, and the terminal back', async () => {
       const { url } = await scene.serve();
       // `script` gives it a terminal; the second stty sees what is left of the settings.
@@ -86,6 +133,23 @@ describe('the command line', () => {
       assert.equal(await server.exit(), 0);
       assert.equal(await client.exit(), 125);
       assert.deepEqual(await container.running(`sleep ${seconds}`), []);
+    });
+
+    it('serves on when nobody reads what it says', async () => {
+      const server = dew(['serve', '--port', '0', container.id], { input: null });
+      const url = (await server.firstLine()).match(/at (ws:\S+)$/)[1];
+      server.child.stderr.destroy();
+      for (let i = 0; i < 2; i += 1) assert.equal(await dew(['exec', '-T', url, 'sh', '-c', 'exit 3']).exit(), 3);
+      server.child.kill('SIGTERM');
+      assert.equal(await server.exit(), 0);
+    });
+
+    it('ends on a signal while the engine does not answer', async () => {
+      const engine = await fake(() => {});
+      const server = dew(['serve', '--port', '0', '--docker-host', `unix://${engine.socketPath}`, container.id], { input: null });
+      await until('a question', () => engine.requests.length > 0);
+      server.child.kill('SIGINT');
+      assert.equal(await server.exit(), 0);
     });
 
     it('S6 does not serve where others come unless --allow-remote says so', async () => {

@@ -47,7 +47,10 @@ pub(super) fn feed(mut from: impl Read + Send + 'static, pipe: Arc<Pipe>, last: 
                     thread::sleep(std::time::Duration::from_millis(10));
                     continue;
                 }
-                Err(_) => break,
+                Err(error) => {
+                    super::say(format_args!("cannot read stdin: {error}\r"));
+                    break;
+                }
             };
             let mut rest = &buffer[..count];
             while !rest.is_empty() && !pipe.is_closed() {

@@ -9,7 +9,11 @@ mod exec;
 mod serve;
 mod system;
 
-use std::ffi::OsString;
+use std::{
+    ffi::OsString,
+    fmt,
+    io::{self, Write},
+};
 
 use clap::Parser;
 
@@ -35,17 +39,23 @@ pub async fn run(arguments: Vec<OsString>) -> i32 {
     };
     crate::engine::close_ssh();
     done.unwrap_or_else(|failure| {
-        eprintln!("dew: {failure}");
+        say(format_args!("{failure}"));
         FAILED
     })
+}
+
+/// Tells a person something. Where nobody listens, or nothing can be written, nobody needs to hear it:
+/// `eprintln!` would panic.
+fn say(words: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "dew: {words}");
 }
 
 /// Why our own part failed: a sentence for people with a stable code in it.
 #[derive(Debug)]
 struct Failure(String);
 
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }

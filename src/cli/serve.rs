@@ -1,11 +1,16 @@
 //! `dew serve`: a server for one container.
 
-use std::sync::Arc;
+use std::{
+    io::{self, ErrorKind, Write},
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+};
 
-use super::{Failure, args, system};
+use super::{Failure, args, say, system};
 use crate::{
     engine::EngineHost,
-    server::{Origins, Server, ServerEvent, ServerOptions},
+    server::{Origins, Server, ServerError, ServerEvent, ServerOptions},
     session::OnDisconnect,
 };
 
@@ -14,14 +19,36 @@ pub(super) async fn run(arguments: args::Serve) -> Result<i32, Failure> {
     let options = options(&arguments)?;
     let (path, container) = (options.path.clone(), options.container.clone());
     let server = Server::new(options, Arc::new(report))?;
-    server.check().await?;
-    let address = server.listen(&arguments.host, arguments.port).await?;
-    println!("serving container {container} at ws://{address}{path}");
-    println!("to open a shell in it: dew exec ws://{address}{path}");
-    system::asked_to_end().await;
-    eprintln!("dew: ending {} session(s)", server.sessions().len());
+    let mut ended = pin!(system::asked_to_end());
+    let address = tokio::select! {
+        biased;
+        () = &mut ended => return Ok(0),
+        address = start(&server, &arguments) => address?,
+    };
+    tell_place(&format!("ws://{address}{path}"), &container)?;
+    ended.await;
+    say(format_args!("ending {} session(s)", server.sessions().len()));
     server.close().await;
     Ok(0)
+}
+
+async fn start(server: &Server, arguments: &args::Serve) -> Result<SocketAddr, ServerError> {
+    server.check().await?;
+    server.listen(&arguments.host, arguments.port).await
+}
+
+/// Prints where to connect. A secret path that nobody gets to know is of no use.
+fn tell_place(url: &str, container: &str) -> Result<(), Failure> {
+    let words = format!(
+        "serving container {container} at {url}\nto open a shell in it: dew exec {url}\n"
+    );
+    let mut stdout = io::stdout();
+    match stdout.write_all(words.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure(format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn options(arguments: &args::Serve) -> Result<ServerOptions, Failure> {
@@ -66,12 +93,12 @@ fn report(event: ServerEvent) {
     match event {
         ServerEvent::SessionAdded { session, count } => {
             let from = session.remote_address.as_deref().unwrap_or("unknown");
-            eprintln!("dew: session {} from {from}, {count} open", session.id);
+            say(format_args!("session {} from {from}, {count} open", session.id));
         }
         ServerEvent::SessionRemoved { id, count } => {
-            eprintln!("dew: session {id} ended, {count} open");
+            say(format_args!("session {id} ended, {count} open"));
         }
         ServerEvent::SessionSettled { .. } => {}
-        ServerEvent::Error(error) => eprintln!("dew: {}", Failure::new(&error, error.code())),
+        ServerEvent::Error(error) => say(format_args!("{}", Failure::new(&error, error.code()))),
     }
 }

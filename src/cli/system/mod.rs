@@ -6,6 +6,17 @@ mod own;
 
 pub(super) use own::{Raw, Signals, asked_to_end, is_interactive, size, stdout};
 
+impl Signals {
+    /// The number of the next signal that asks us to end.
+    pub(super) async fn end(&mut self) -> i32 {
+        loop {
+            if let Signal::End(number) = self.next().await {
+                return number;
+            }
+        }
+    }
+}
+
 /// News from the system.
 pub(super) enum Signal {
     /// The terminal has another size.
