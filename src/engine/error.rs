@@ -130,6 +130,19 @@ impl EngineError {
         }
     }
 
+    /// Whether the engine may have carried out what was asked: the request was sent, and what
+    /// became of it is not known.
+    pub(super) fn may_have_worked(&self) -> bool {
+        use io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
+        match self {
+            Self::Unreachable { source, .. } => {
+                !matches!(source.kind(), ConnectionRefused | NotFound | PermissionDenied)
+            }
+            Self::Lost { .. } | Self::Protocol { .. } => true,
+            _ => false,
+        }
+    }
+
     /// The error for an HTTP answer that is not a success.
     pub(super) fn from_status(status: u16, message: String) -> Self {
         let message = message.trim().to_owned();

@@ -245,7 +245,8 @@ impl Exec {
     /// # Errors
     ///
     /// `Conflict` if the container was stopped or paused meanwhile, `NotFound` if it
-    /// was removed. `Conflict` too if the command was started before.
+    /// was removed. `Conflict` too if the command was started before. After `Unreachable` and
+    /// `Protocol` the command may run all the same.
     pub async fn start(&self) -> Result<ExecStream, EngineError> {
         if self.shared.started.swap(true, Ordering::AcqRel) {
             // dockerd would answer 101 and end the stream, as if the command had run again.
@@ -254,7 +255,7 @@ impl Exec {
             });
         }
         let started = self.start_once().await;
-        if started.is_err() {
+        if started.as_ref().is_err_and(|error| !error.may_have_worked()) {
             self.shared.started.store(false, Ordering::Release);
         }
         started
@@ -377,8 +378,8 @@ impl Exec {
                     tokio::time::sleep(wait).await;
                     wait = LONGEST_START_POLL.min(wait * 2);
                 }
-                Ok(_) | Err(EngineError::NotFound { .. }) => break,
-                Err(error) => return Err(error),
+                // An engine that cannot be asked is not needed where its processes can be seen.
+                Ok(_) | Err(_) => break,
             }
         }
         match self.target() {

@@ -113,7 +113,10 @@ pub enum Leftover {
     Unknown(String),
 }
 
-type Opening = Pin<Box<dyn Future<Output = Result<(Exec, ExecStream), EngineError>> + Send>>;
+/// The exec, and its stream if it could be started.
+type Opened = (Exec, Result<ExecStream, EngineError>);
+
+type Opening = Pin<Box<dyn Future<Output = Result<Opened, EngineError>> + Send>>;
 
 /// What is still to be done when a session is over for its peer: see [`Aftermath::finish`].
 pub struct Aftermath {
@@ -251,7 +254,12 @@ async fn join(
         opened = &mut opening => Ok(opened),
     };
     let (exec, stream) = match opened {
-        Ok(Ok(opened)) => opened,
+        Ok(Ok((exec, Ok(stream)))) => (exec, stream),
+        Ok(Ok((exec, Err(error)))) => {
+            // Its answer did not come, or made no sense: it may run.
+            *doomed = Some(Doomed::Running(Box::new(exec)));
+            return SessionEnd::Failed(SessionError::Start(error));
+        }
         Ok(Err(error)) => return SessionEnd::Failed(SessionError::Start(error)),
         Err(end) => {
             *doomed = Some(Doomed::Opening(opening));
@@ -330,7 +338,7 @@ fn open(engine: Engine, options: &SessionOptions) -> Opening {
     let container = options.container.clone();
     Box::pin(async move {
         let exec = engine.create_exec(&container, &spec).await?;
-        let stream = exec.start().await?;
+        let stream = exec.start().await;
         Ok((exec, stream))
     })
 }
