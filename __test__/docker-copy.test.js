@@ -99,6 +99,14 @@ describe('copies', () => {
     await assert.rejects(container().copyTo(Readable.from([Buffer.alloc(3)]), '/tmp/x', { size: 5 }), /changed its size/);
   });
 
+  it('belong to whom the caller says, however large the number', async () => {
+    await container().copyTo(Buffer.from('x'), '/tmp-owned', { uid: 1_234_567_890, gid: 3_000_000 });
+    assert.equal(await shell('stat -c "%u %g" /tmp-owned'), '1234567890 3000000');
+    for (const uid of [-1, 1.5, 'root']) {
+      await assert.rejects(container().copyTo(Buffer.from('x'), '/tmp-owned', { uid }), { code: 'DEW_BAD_OPTION' });
+    }
+  });
+
   it('fail where there is no such place, and never replace a folder by a file', async () => {
     await shell('mkdir /tmp/stays; touch /tmp/stays/a');
     await assert.rejects(container().copyTo(Buffer.from('x'), '/tmp/stays'), { code: 'DEW_BAD_OPTION' });

@@ -178,6 +178,62 @@ describe('run()', () => {
   });
 });
 
+describe('run() with an engine that goes', () => {
+  const fake = useFakeEngines();
+
+  for (const [what, make] of [
+    ['no stream', () => null], ['one stream', () => new PassThrough()], ['two streams', () => [new PassThrough(), new PassThrough()]],
+  ]) {
+    it(`rejects, and throws nothing, for ${what}`, async () => {
+      const engine = await fake((request, response) => {
+        request.resume();
+        response.setHeader('content-type', 'application/json');
+        if (request.url.includes('/create')) response.writeHead(201).end('{"Id":"x"}');
+        else if (request.url.includes('/start')) response.writeHead(204).end();
+        else if (request.url.includes('/attach')) response.writeHead(200).write(frame(1, 'abc'));
+        else engine.cut();
+      });
+      const running = new Docker({ socketPath: engine.socketPath }).run('image', ['x'], make());
+      await assert.rejects(within('the end', running), { code: 'DEW_ENGINE_LOST' });
+    });
+  }
+
+  it('waits for no reader where nobody wants the output', async () => {
+    const command = ['head', '-c', String(20 * MIB), '/dev/zero'];
+    const options = { Tty: false, Labels: { [LABEL]: runId() }, HostConfig: { NetworkMode: 'none' } };
+    const [{ StatusCode }, container] = await within('the end', docker().run(IMAGES.busybox, command, null, options));
+    await container.remove();
+    assert.equal(StatusCode, 0);
+  });
+});
+
+describe('a body of a request', () => {
+  const fake = useFakeEngines();
+
+  it('that is neither bytes nor text fails the request', async () => {
+    const engine = await fake((request) => request.resume());
+    const container = new Docker({ socketPath: engine.socketPath }).getContainer('x');
+    for (const wrong of [1, { a: 1 }]) {
+      const sent = container.putArchive(Readable.from([wrong]), { path: '/' });
+      await assert.rejects(within('an error', sent), { code: 'DEW_BAD_OPTION' });
+    }
+  });
+});
+
+describe('a stream that is over', () => {
+  it('is over for demuxStream and followProgress, too', async () => {
+    const ended = Readable.from([]).resume();
+    const broken = new PassThrough().on('error', () => {});
+    broken.destroy(new Error('broke'));
+    await until('close', () => ended.closed && broken.closed);
+    await within('the end', modem.demuxStream(ended, new PassThrough(), new PassThrough()));
+    await assert.rejects(within('the end', modem.demuxStream(broken, new PassThrough(), new PassThrough())), /broke/);
+    const told = (stream) => within('the end', new Promise((resolve) => { modem.followProgress(stream, resolve); }));
+    assert.equal(await told(ended), null);
+    assert.equal((await told(broken)).message, 'broke');
+  });
+});
+
 describe('demuxStream', () => {
   it('waits for the slower output', async () => {
     const slow = new Slow();

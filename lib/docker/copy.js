@@ -18,6 +18,16 @@ const FILE_MODE = 0o644;
 /** In a mode as engines give it: what folders have. */
 const GO_DIRECTORY = 0x8000_0000;
 
+/** What engines take for the number of a user or a group. */
+const LARGEST_ID = 0xffff_fffe;
+
+function checkOwner(owner) {
+  for (const [name, id] of Object.entries(owner)) {
+    if (id === undefined || (Number.isInteger(id) && id >= 0 && id <= LARGEST_ID)) continue;
+    throw badOption(`options.${name} must be a whole number from 0 to ${LARGEST_ID}`);
+  }
+}
+
 function checkPath(place) {
   if (typeof place !== 'string' || !place.startsWith('/')) throw badOption('the path in the container must begin with a slash');
 }
@@ -34,6 +44,7 @@ async function copyTo(container, source, place, { signal, abortSignal, uid, gid,
   checkPath(place);
   const giveUp = signal ?? abortSignal;
   const owner = { uid, gid };
+  checkOwner(owner);
   if (typeof source !== 'string') {
     if (place.endsWith('/')) throw badOption('bytes and streams have no name of their own: the path must not end with a slash');
     await checkNoFolder(container, place, giveUp);

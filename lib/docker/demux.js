@@ -104,6 +104,9 @@ class Demux {
     source.once('error', this.#fail);
     source.once('close', this.#finish);
     for (const output of new Set(this.#outputs)) output?.on?.('close', this.#gone);
+    // What is over already tells nobody any more.
+    if (source.errored) process.nextTick(this.#fail, source.errored);
+    else if (source.readableEnded || source.destroyed) process.nextTick(this.#finish);
   }
 
   #take = (chunk) => {
@@ -135,7 +138,7 @@ class Demux {
 
   #fail = (error) => {
     this.#release();
-    if (this.#end) for (const output of new Set(this.#outputs)) output?.destroy?.(error);
+    if (this.#end) for (const output of new Set(this.#outputs)) breakOff(output, error);
     this.#reject(error);
   };
 
@@ -143,6 +146,11 @@ class Demux {
     this.#source.off('data', this.#take).off('end', this.#finish).off('close', this.#finish);
     for (const output of new Set(this.#outputs)) output?.off?.('close', this.#gone);
   }
+}
+
+/** Without a listener the error would end the process; whoever waits for the end gets it. */
+function breakOff(output, error) {
+  output?.destroy?.(output.listenerCount?.('error') > 0 ? error : undefined);
 }
 
 /**

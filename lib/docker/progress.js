@@ -55,6 +55,9 @@ function followProgress(stream, onFinished, onProgress, translate = (event) => [
     onFinished?.(error, output);
   };
   stream.on('data', data).on('end', end).on('error', fail).on('close', end);
+  // What is over already tells nobody any more.
+  if (stream.errored) process.nextTick(fail, stream.errored);
+  else if (stream.readableEnded || stream.destroyed) process.nextTick(end);
 }
 
 function workFailed({ error, errorDetail }) {

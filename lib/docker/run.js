@@ -67,16 +67,18 @@ async function perform(docker, [image, command, streams, createOptions, startOpt
   return result;
 }
 
-/** Passes the output on; resolves when the last byte of it was. */
+/** Passes the output on, if somebody wants it; resolves when the last byte of it was. */
 function passOn(stream, streams) {
-  if (!streams) return undefined;
   if (Array.isArray(streams)) return demuxStream(stream, streams[0], streams[1], { end: true });
-  stream.setEncoding('utf8');
-  const ended = new Promise((resolve) => {
+  const ended = new Promise((resolve, reject) => {
     stream.once('end', resolve);
+    stream.once('error', reject);
     stream.once('close', resolve);
   });
-  stream.pipe(streams, { end: true });
+  // It is waited for behind the container's end.
+  ended.catch(() => {});
+  if (streams) stream.setEncoding('utf8').pipe(streams, { end: true });
+  else stream.resume(); // else the container would wait for a reader
   return ended;
 }
 

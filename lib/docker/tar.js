@@ -4,8 +4,11 @@
  * Archives in the format of POSIX tar (ustar, with pax headers where a name or a size does not fit).
  */
 
-/** Bytes of a block and of the fields of a header, and the largest size that eleven octal digits can say. */
-const FORMAT = Object.freeze({ block: 512, name: 100, prefix: 155, largest: 0o77777777777 });
+/**
+ * Bytes of a block and of the fields of a header, and the largest size and owner that their eleven and
+ * seven octal digits can say.
+ */
+const FORMAT = Object.freeze({ block: 512, name: 100, prefix: 155, largest: 0o77777777777, largestId: 0o7777777 });
 const END = Buffer.alloc(2 * FORMAT.block);
 const TYPES = { file: '0', link: '1', symlink: '2', directory: '5', pax: 'x' };
 
@@ -38,8 +41,8 @@ function block(entry, { name, prefix }, type, size) {
   const header = Buffer.alloc(FORMAT.block);
   header.write(name, 0, FORMAT.name);
   octal(header, entry.mode & 0o7777, 100, 8);
-  octal(header, entry.uid ?? 0, 108, 8);
-  octal(header, entry.gid ?? 0, 116, 8);
+  octal(header, Math.min(entry.uid ?? 0, FORMAT.largestId), 108, 8);
+  octal(header, Math.min(entry.gid ?? 0, FORMAT.largestId), 116, 8);
   octal(header, Math.min(size, FORMAT.largest), 124, 12);
   octal(header, Math.max(0, entry.mtime.getTime() / 1000), 136, 12);
   header.fill(' ', 148, 156);
@@ -64,6 +67,7 @@ const padding = (size) => Buffer.alloc((FORMAT.block - (size % FORMAT.block)) % 
  * @param {number} entry.mode Permissions.
  * @param {Date} entry.mtime
  * @param {number} [entry.size] Bytes of a file. Default 0.
+ * @param {number} [entry.uid] The owner. Default 0; `entry.gid` likewise.
  * @param {string} [entry.target] What a link leads to.
  * @returns {Buffer}
  */
@@ -74,6 +78,9 @@ function tarHeader(entry) {
   if (fitting === null) records.push(paxRecord('path', entry.name));
   if (entry.target && (!isAscii(entry.target) || entry.target.length > FORMAT.name)) {
     records.push(paxRecord('linkpath', entry.target));
+  }
+  for (const name of ['uid', 'gid']) {
+    if (entry[name] > FORMAT.largestId) records.push(paxRecord(name, entry[name]));
   }
   if (size > FORMAT.largest) records.push(paxRecord('size', size));
   const place = fitting ?? { name: Buffer.from(entry.name).subarray(0, FORMAT.name).toString('latin1'), prefix: '' };

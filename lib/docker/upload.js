@@ -66,8 +66,13 @@ class Upload {
     if (this.#owned) this.#source.destroy();
   }
 
-  #take = (chunk) => {
-    this.#rest = { chunk: typeof chunk === 'string' ? Buffer.from(chunk) : chunk, offset: 0 };
+  #take = (given) => {
+    const chunk = typeof given === 'string' ? Buffer.from(given) : given;
+    if (!(chunk instanceof Uint8Array)) {
+      this.#broken(badOption('a stream to be sent must give bytes or text'));
+      return;
+    }
+    this.#rest = { chunk, offset: 0 };
     if (!this.#push()) this.#source.pause();
   };
 
