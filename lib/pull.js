@@ -119,7 +119,7 @@ class Puller {
 
   #pull() {
     if (!this.#wanted || this.#armed || this.#pulling || this.#done || this.#reader === null) return;
-    let ended = false;
+    let ended;
     this.#pulling = true;
     try {
       ended = this.#pullAll();
