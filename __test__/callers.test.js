@@ -7,7 +7,7 @@ const net = require('node:net');
 const { once } = require('node:events');
 const { WebSocketServer } = require('ws');
 
-const { DockerClient } = require('..');
+const { DockerClient, DockerServer } = require('..');
 const { uniqueSleep, useContainer } = require('./helpers/container');
 const { until, within } = require('./helpers/deadline');
 const { pairing } = require('./helpers/implementations');
@@ -183,6 +183,13 @@ describe('callers and peers', () => {
       }
       await until('requests', () => counts.session > 0);
       await until('end of every session', () => server.sessions.length === 0 && counts.session === counts['session removed']);
+    });
+
+    it('that is closed cannot be executed again', async () => {
+      const server = new DockerServer({ port: 0, path: '/x', containerId: container.id, dockerSocket: container.socketPath });
+      await server.execute();
+      await server.close();
+      await assert.rejects(server.execute(), { code: 'DEW_SERVER_CLOSED' });
     });
 
     it('drops a request whose socket was closed while others looked at it', async () => {

@@ -69,6 +69,9 @@ class DockerServer extends EventEmitter {
    * @returns {Promise<void>}
    */
   execute() {
+    if (this.#closing !== null) {
+      return Promise.reject(failure('DEW_SERVER_CLOSED', 'the server is closed: make a new one'));
+    }
     this.#executing ??= this.#execute().catch((error) => {
       // What was wrong may be mended: the next call tries again.
       this.#executing = null;
@@ -78,9 +81,6 @@ class DockerServer extends EventEmitter {
   }
 
   async #execute() {
-    if (this.#closing !== null) {
-      throw failure('DEW_SERVER_CLOSED', 'the server is closed: make a new one');
-    }
     await this.#native.check();
     if (this.server) return;
     this.#address = await this.#native.listen(this.options.host, this.options.port);
@@ -107,10 +107,10 @@ class DockerServer extends EventEmitter {
   async #close() {
     this.#stopServing?.();
     await this.#native.close();
-    // Their events may be on their way still.
-    for (const session of [...this.sessions]) this.#removed(session.id);
     this.#address = null;
     this.#native.dispose();
+    // Their events may have been on their way still.
+    for (const session of [...this.sessions]) this.#removed(session.id);
     this.emit('close');
   }
 

@@ -39,9 +39,8 @@ async fn start(server: &Server, arguments: &args::Serve) -> Result<SocketAddr, S
 
 /// Prints where to connect. A secret path that nobody gets to know is of no use.
 fn tell_place(url: &str, container: &str) -> Result<(), Failure> {
-    let words = format!(
-        "serving container {container} at {url}\nto open a shell in it: dew exec {url}\n"
-    );
+    let words =
+        format!("serving container {container} at {url}\nto open a shell in it: dew exec {url}\n");
     let mut stdout = io::stdout();
     match stdout.write_all(words.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
