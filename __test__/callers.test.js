@@ -161,6 +161,44 @@ describe('callers and peers', () => {
       assert.deepEqual(await exited, [0]);
     });
 
+    describe('that follows redirects', () => {
+      /** A server that redirects to `location`. */
+      async function redirecting(location) {
+        const { server, port } = await scene.http();
+        server.on('upgrade', (_, socket) => socket.end(`HTTP/1.1 302 Found\r\nLocation: ${location}\r\nContent-Length: 0\r\n\r\n`));
+        return `ws://127.0.0.1:${port}/`;
+      }
+
+      const wsopts = { followRedirects: true, auth: 'me:secret', headers: { Cookie: 'a=b', 'X-Other': 'kept' } };
+
+      it('does not take them where no WebSocket can be', async () => {
+        for (const location of ['http://[', 'file:///x']) {
+          const client = new DockerClient({ url: await redirecting(location), wsopts });
+          await assert.rejects(within('execute()', client.execute()), { code: 'DEW_HANDSHAKE_FAILED' });
+        }
+      });
+
+      for (const [what, place, credentials] of [
+        ['takes no credentials to another server', '127.0.0.1', [undefined, undefined]],
+        ['takes its credentials to the same server', undefined, ['a=b', 'Basic bWU6c2VjcmV0']],
+      ]) {
+        it(what, async () => {
+          const { server, port } = await scene.http();
+          const asked = new Promise((resolve) => {
+            server.on('upgrade', ({ url, headers }, socket) => {
+              if (!url.startsWith('/first')) resolve(headers);
+              socket.end('HTTP/1.1 302 Found\r\nLocation: /second\r\nContent-Length: 0\r\n\r\n');
+            });
+          });
+          const url = place ? await redirecting(`http://${place}:${port}/there`) : `ws://127.0.0.1:${port}/first`;
+          const client = new DockerClient({ url, wsopts: { ...wsopts, maxRedirects: 1 } });
+          await assert.rejects(within('execute()', client.execute()));
+          const headers = await asked;
+          assert.deepEqual([headers.cookie, headers.authorization, headers['x-other']], [...credentials, 'kept']);
+        });
+      }
+    });
+
     it('calls back for a message that is never sent', async () => {
       await scene.serve();
       const client = clientOf({ command: ['cat'] });

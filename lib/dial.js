@@ -10,6 +10,8 @@ const { failure } = require('./errors');
 const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const SERVER_HEADER = 'docker-exec-websocket';
 const MAX_REDIRECTS = 10;
+/** What is meant for one server only. */
+const PRIVATE = new Set(['authorization', 'cookie', 'host']);
 
 /**
  * Opens the connection of a WebSocket with Node's own means: for options that only those
@@ -42,14 +44,14 @@ function dial(url, wsopts, headers, timeout, done) {
     finish(failure('DEW_CONNECT_TIMEOUT', text));
   }, timeout);
   const go = (to, redirects) => {
-    request = ask(to, wsopts, headers, {
+    request = ask(to, wsopts, isSamePlace(url, to) ? headers : withoutPrivate(headers), {
       opened: (opened) => finish(null, opened),
       failed: (error) => finish(error),
       redirected: (location) => {
         if (redirects === 0) {
           finish(failure('DEW_HANDSHAKE_FAILED', `too many redirects, the last to ${location}`));
         } else {
-          attempt(() => go(location, redirects - 1), finish);
+          attempt(() => go(resolved(location, to), redirects - 1), finish);
         }
       },
     });
@@ -61,6 +63,28 @@ function dial(url, wsopts, headers, timeout, done) {
     clearTimeout(timer);
     request?.destroy();
   };
+}
+
+/** Whether a redirect leads to the same server, and no less protected. */
+function isSamePlace(from, to) {
+  if (from === to) return true;
+  const [one, other] = [from, to].map((url) => {
+    const { secure, host, port, socketPath } = locate(url);
+    return { secure, place: socketPath ?? `${host}:${port}` };
+  });
+  return one.place === other.place && one.secure === other.secure;
+}
+
+const withoutPrivate = (headers) => headers.filter(([name]) => !PRIVATE.has(name.toLowerCase()));
+
+/** Where the server that was asked at `from` redirects to. */
+function resolved(location, from) {
+  const base = from.replace(/^ws/i, 'http');
+  if (URL.canParse(location, base)) {
+    const { protocol, href } = new URL(location, base);
+    if (/^(?:http|ws)s?:$/.test(protocol)) return href;
+  }
+  throw failure('DEW_HANDSHAKE_FAILED', `the server redirects to ${JSON.stringify(location)}, which is no WebSocket's address`);
 }
 
 function attempt(act, finish) {
@@ -101,7 +125,7 @@ function ask(url, wsopts, headers, { opened, failed, redirected }) {
     const follow = wsopts.followRedirects && location && statusCode >= 300 && statusCode < 400;
     response.resume();
     request.destroy();
-    if (follow) redirected(new URL(location, url.replace(/^ws/i, 'http')).href);
+    if (follow) redirected(location);
     else failed(failure('DEW_HANDSHAKE_REFUSED', `Unexpected server response: ${statusCode}`));
   });
   request.on('upgrade', (response, socket, head) => {
