@@ -89,6 +89,23 @@ describe('callers and peers', () => {
       assert.ok(client.stdout.destroyed);
     });
 
+    it('for events of its socket keeps none of its own from coming', async () => {
+      await scene.serve();
+      const client = clientOf({ command: ['true'] });
+      const events = [];
+      for (const name of ['open', 'close']) client.on(name, () => events.push(name));
+      const closed = closeOf(client);
+      const executed = client.execute();
+      for (const name of ['open', 'close']) client.socket.on(name, throws(name));
+      await executed;
+      await closed;
+      assert.deepEqual([events, thrown], [['open', 'close'], ['open', 'close']]);
+      const refused = new DockerClient({ url: `${scene.current.url}-not`, tty: false });
+      const rejected = assert.rejects(within('execute()', refused.execute()), { code: 'DEW_HANDSHAKE_REFUSED' });
+      refused.socket.on('error', throws('error'));
+      await rejected;
+    });
+
     it("for 'data' gets what comes behind it", async () => {
       await scene.serve();
       const client = clientOf({ command: ['sh', '-c', 'echo a; sleep 0.2; echo b'] });

@@ -207,8 +207,11 @@ class DockerClient extends EventEmitter {
     if (this.#size !== null) this.#native.resize(...this.#size);
     // Whoever awaits it goes on behind the listeners all the same, also if one of them throws.
     this.#settle.resolve();
-    this.socket.opened();
-    this.emit('open');
+    try {
+      this.socket.opened();
+    } finally {
+      this.emit('open');
+    }
   }
 
   /** There is no connection, and will be none. */
@@ -220,9 +223,9 @@ class DockerClient extends EventEmitter {
     this.#native?.terminate();
     this.#native = null;
     this.#endStreams(error);
+    this.#settle?.reject(error);
     this.socket?.failed(error);
     this.socket?.closed(1006, '');
-    this.#settle?.reject(error);
   }
 
   #flow(...names) {
@@ -288,8 +291,11 @@ class DockerClient extends EventEmitter {
     if (this.#closed === null || this.#exit?.told === false || this.#state === 'closed') return;
     this.#state = 'closed';
     const { code, reason } = this.#closed;
-    this.socket.closed(code, reason);
-    this.emit('close', { code, reason });
+    try {
+      this.socket.closed(code, reason);
+    } finally {
+      this.emit('close', { code, reason });
+    }
   }
 
   /**
