@@ -30,6 +30,13 @@ describe('container.run', () => {
     assert.equal((await container().run(['true'], { input: Buffer.alloc(4 << 20) })).exitCode, 0);
   });
 
+  it('starts nothing with input that it cannot give', async () => {
+    const engine = await fake((_, response) => response.end('{"Id":"e"}'));
+    const run = new Docker({ socketPath: engine.socketPath }).getContainer('c').run(['cat'], { input: 5 });
+    await assert.rejects(run, { code: 'DEW_BAD_OPTION' });
+    assert.equal(engine.requests.length, 0);
+  });
+
   it('has all of a long output', async () => {
     const { stdout } = await container().run(['head', '-c', String(20 << 20), '/dev/zero']);
     assert.equal(stdout.length, 20 << 20);

@@ -2,6 +2,7 @@
 
 const { setTimeout: sleep } = require('node:timers/promises');
 
+const { badOption } = require('../errors');
 const { DockerError, aborted } = require('./errors');
 const { isAbortSignal } = require('./arguments');
 const { framesOf } = require('./demux');
@@ -30,6 +31,8 @@ const container = {
    */
   async run(command, { input, outputLimit = OUTPUT_LIMIT, signal, abortSignal, ...options } = {}) {
     const giveUp = signal ?? abortSignal;
+    // Found out later, it would leave the command waiting for input that never comes.
+    if (!isInput(input)) throw badOption('options.input must be text or bytes');
     const exec = await this.exec({
       ...options, Cmd: command, Tty: false, AttachStdin: input !== undefined, AttachStdout: true, AttachStderr: true,
       abortSignal: giveUp,
@@ -120,6 +123,8 @@ container[DISPOSE] = removeMade({ force: true, v: true });
 /** Methods of a volume, and of a network. */
 const volume = { [DISPOSE]: removeMade({ force: true }) };
 const network = { [DISPOSE]: removeMade({}) };
+
+const isInput = (input) => input === undefined || input === null || typeof input === 'string' || ArrayBuffer.isView(input);
 
 const tooMuch = (limit) => new DockerError('DEW_ENGINE_OUTPUT_LIMIT', `the command printed more than ${limit} bytes`);
 
