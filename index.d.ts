@@ -319,7 +319,7 @@ export interface DockerClientOptions {
   keepAliveInterval?: number;
   /** How long it may be silent after that, until it counts as gone. Default 30,000. */
   keepAliveTimeout?: number;
-  /** How long the server may take to answer a close. Default 5000. */
+  /** How long the server may take to read what was written before a close, and then to answer it. Default 5000. */
   closeTimeout?: number;
 }
 
@@ -440,7 +440,7 @@ export class DockerClient extends EventEmitter<DockerClientEvents> {
   sendMessage(code: number, data: Uint8Array | string): void;
   /** Takes a message as if the server had sent it. */
   messageHandler(event: { data: ArrayBuffer | Uint8Array }): void;
-  /** Closes the connection in order, which ends the command. `close` follows. */
+  /** Closes the connection in order, which ends the command. `close` follows, and waits for no reader of the output. */
   close(): void;
   /** Closes, and resolves when the connection is closed. */
   [Symbol.asyncDispose](): Promise<void>;

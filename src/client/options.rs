@@ -34,7 +34,8 @@ pub struct ClientOptions {
     pub input_limit: usize,
     /// When to ping a silent server and when to give it up; default 30 s and 30 s.
     pub keep_alive: KeepAlive,
-    /// How long the server may take to answer a close; default 5 s.
+    /// How long the server may take to read what was written before a close, and then to answer it;
+    /// default 5 s.
     pub close_timeout: Duration,
 }
 
