@@ -84,7 +84,7 @@ pub struct ExecOutput {
     host: Arc<EngineHost>,
     socket: ReadHalf,
     demux: Demux,
-    /// Output that is split and not yet handed out: at most one read's worth.
+    /// Output that is split and not yet handed out: one read's worth, unless it was read ahead.
     ready: VecDeque<Chunk>,
     /// Comes after what is ready.
     failed: Option<EngineError>,
@@ -135,6 +135,17 @@ impl ExecOutput {
     /// A piece of output that was read already; `None` says nothing about the end.
     pub fn try_next(&mut self) -> Option<Chunk> {
         self.ready.pop_front()
+    }
+
+    /// Reads on, for when nobody takes output at the moment, until it ends or `limit` bytes are
+    /// ready or more. They are handed out as before. Cancel-safe.
+    pub async fn read_ahead(&mut self, limit: usize) {
+        while !self.ended && self.ready.iter().map(Chunk::len).sum::<usize>() < limit {
+            match self.wait().await {
+                Ok(()) => self.read(),
+                Err(error) => self.fail(error),
+            }
+        }
     }
 
     /// Waits until it is time to read and there is something.

@@ -276,7 +276,7 @@ async fn join(
     let output = tokio::select! {
         biased;
         () = cancel.cancelled() => return SessionEnd::Cancelled,
-        sent = pump::send_output(sender, stream.output, &flow) => sent,
+        sent = pump::send_output(sender, stream.output, exec, &flow) => sent,
         end = &mut reading => return peer_end(end),
         never = pump::apply_sizes(exec, &flow) => match never {},
         never = pump::watch(exec, &flow) => match never {},

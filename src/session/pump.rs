@@ -1,7 +1,10 @@
 //! The directions of a running session: output to the peer, the peer's input, terminal sizes,
 //! and a watch over the command. All live in one task and share only [`Flow`].
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use tokio::{sync::oneshot, time::sleep};
@@ -34,6 +37,15 @@ const EXIT_WAIT: (Duration, Duration) = (Duration::from_millis(5), Duration::fro
 /// How often an engine that cannot be reached is asked for the exit code.
 const EXIT_ATTEMPTS: u32 = 5;
 
+/// How often a command is looked at whose output the peer does not take. dockerd closes the output
+/// two seconds after the command's end, and drops what it could not write by then: up to 64 KiB
+/// of each stream, and what it holds in its hands (seen on 20.10).
+const STUCK_LOOK: Duration = Duration::from_millis(500);
+
+/// What is read of a command that has ended while the peer takes no output. It makes room for all
+/// that dockerd would drop.
+const LEFT_BEHIND: usize = 512 * 1024;
+
 /// Why output stopped without having come to its end.
 pub(super) enum OutputError {
     Peer(TransportError),
@@ -51,13 +63,14 @@ impl From<TransportError> for OutputError {
 pub(super) async fn send_output(
     sender: &mut PeerSender,
     mut output: ExecOutput,
+    exec: &Exec,
     flow: &Flow,
 ) -> Result<(), OutputError> {
     sender.send(ServerMessage::Resume.encode()).await?;
     loop {
         send_words(sender, flow).await?;
         if flow.is_peer_paused() {
-            flow.changed.notified().await;
+            save_output_during(flow.changed.notified(), &mut output, exec).await;
             continue;
         }
         tokio::select! {
@@ -66,11 +79,12 @@ pub(super) async fn send_output(
             chunk = output.next() => match chunk.map_err(OutputError::Engine)? {
                 Some(chunk) => {
                     flow.set_writing(true);
-                    sender.feed(message(chunk)).await?;
-                    while let Some(chunk) = output.try_next() {
-                        sender.feed(message(chunk)).await?;
+                    let mut next = Some(chunk);
+                    while let Some(chunk) = next {
+                        save_output_during(sender.feed(message(chunk)), &mut output, exec).await?;
+                        next = output.try_next();
                     }
-                    sender.flush().await?;
+                    save_output_during(sender.flush(), &mut output, exec).await?;
                     flow.set_writing(false);
                 }
                 None => return Ok(()),
@@ -78,6 +92,39 @@ pub(super) async fn send_output(
             () = sleep(LINGER), if flow.is_over() => return Ok(()),
         }
     }
+}
+
+/// Waits for `work`, which may be held up by the peer. If the command ends meanwhile, what it has
+/// left behind is taken in before the engine drops it.
+async fn save_output_during<T>(
+    work: impl Future<Output = T>,
+    output: &mut ExecOutput,
+    exec: &Exec,
+) -> T {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = sleep(STUCK_LOOK) => {}
+        }
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            // In a box: seldom needed, and large.
+            state = Box::pin(exec.state()) => {
+                if state.is_ok_and(|state| state.exit_code.is_some()) {
+                    break;
+                }
+            }
+        }
+    }
+    tokio::select! {
+        biased;
+        done = &mut work => return done,
+        () = output.read_ahead(LEFT_BEHIND) => {}
+    }
+    work.await
 }
 
 /// Sends what [`Flow`] has to say besides output, for as long as there is nothing else to send.
