@@ -78,7 +78,8 @@ fn conversation(dice: &mut Dice, role: Role) -> Vec<u8> {
         let pieces = if dice.roll(3) == 0 { 1 + dice.roll(4) } else { 1 };
         for piece in 0..pieces {
             if dice.roll(5) == 0 {
-                put(&mut wire, dice, 9, true, b"are you there", role);
+                // It looks like messages itself, should one begin to read in the middle of it.
+                put(&mut wire, dice, 9, true, b"\x82\0\x82\0\x82\x01a\x82\0", role);
             }
             let (from, to) = (size * piece / pieces, size * (piece + 1) / pieces);
             let opcode = if piece > 0 {
@@ -101,6 +102,10 @@ fn conversation(dice: &mut Dice, role: Role) -> Vec<u8> {
             7 => wire.extend([0xc2, 0x80, 0, 0, 0, 0]),
             8 => wire.extend([0x82, if role == Role::Server { 0 } else { 0x80 }, 0, 0, 0, 0]),
             9 => put(&mut wire, dice, 8, true, b"\x03\xe8bye", role),
+            10 => {
+                put(&mut wire, dice, 2, false, b"\x01a", role);
+                put(&mut wire, dice, 2, true, b"\x01b", role);
+            }
             _ => {}
         }
     }

@@ -303,6 +303,20 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_like_a_message_inside_of_something_else_is_none() {
+        let mut inbound = Inbound::new(Role::Client, 100);
+        assert_eq!(inbound.next(&mut &b"\x89\x06"[..]), Ok(None));
+        assert_eq!(inbound.next(&mut &b"\x82\x01a"[..]), Ok(None));
+        let ping = Item::Ping(Bytes::from_static(b"\x82\x01a\x82\x01b"));
+        assert_eq!(inbound.next(&mut &b"\x82\x01b"[..]), Ok(Some(ping)));
+        assert_eq!(inbound.next(&mut &b"\x02\x06"[..]), Ok(None));
+        assert_eq!(inbound.next(&mut &b"\x82\x01c"[..]), Ok(None));
+        assert_eq!(inbound.next(&mut &b"\x82\x01d"[..]), Ok(None));
+        let rule = "a message begins inside of another";
+        assert_eq!(inbound.next(&mut &b"\x82\x01e"[..]), Err(Violation::Protocol(rule)));
+    }
+
+    #[test]
     fn what_is_joined_is_a_piece_at_most_and_holds_no_more_memory_than_it_needs() {
         let one = [&[1][..], &[7; 999]].concat();
         let sent = wire(&vec![&one[..]; 100]);
