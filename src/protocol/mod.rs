@@ -36,6 +36,13 @@ pub mod code {
     pub const SHUTDOWN: u8 = 201;
     /// Server to client: UTF-8 text for people; the session goes on unless a close follows.
     pub const ERROR: u8 = 202;
+
+    /// Whether messages of this code are parts of a stream, so that it makes no difference where
+    /// one ends and the next one begins.
+    #[must_use]
+    pub const fn is_stream(code: u8) -> bool {
+        matches!(code, STDIN | STDOUT | STDERR)
+    }
 }
 
 /// Why bytes are not a message.

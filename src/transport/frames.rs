@@ -1,4 +1,5 @@
-//! Frames of RFC 6455: headers by tungstenite, everything that touches payloads by us.
+//! Frames of RFC 6455: headers by tungstenite, everything that touches payloads by us, and so are
+//! the headers of plain whole messages, of which there may be very many.
 
 use std::{
     cell::RefCell,
@@ -19,6 +20,12 @@ pub(super) const MAX_HEADER: usize = 14;
 
 /// The most payload that a control frame may have (RFC 6455, section 5.5).
 const MAX_CONTROL: u64 = 125;
+
+/// The first byte of a frame that is a binary message and all of it.
+const ONLY_BINARY: u8 = 0x82;
+
+/// Set in the second byte of a frame that has a mask.
+const MASKED: u8 = 0x80;
 
 /// Masks that are drawn from the system at once.
 const MASKS: usize = 64;
@@ -101,6 +108,71 @@ pub(super) fn parse_header(bytes: &[u8], role: Role) -> Result<Option<(Header, u
         }
     }
     Ok(Some((Header { kind, fin: header.is_final, mask: header.mask, length }, taken)))
+}
+
+/// A message as most are: binary, and in one frame, whose length takes two bytes at most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whole<'a> {
+    mask: Option<[u8; 4]>,
+    masked: &'a [u8],
+}
+
+/// The message at the start of `bytes`, which came to an end of `role`, and what is behind it.
+/// `None` if it is not [`Whole`], not all here, or not allowed: [`parse_header`] tells which.
+#[inline]
+pub(super) fn parse_whole(bytes: &[u8], role: Role) -> Option<(Whole<'_>, &[u8])> {
+    let (&[first, second], mut rest) = bytes.split_first_chunk()?;
+    let is_masked = second & MASKED != 0;
+    if first != ONLY_BINARY || is_masked != (role == Role::Server) {
+        return None;
+    }
+    let length = match second & !MASKED {
+        127 => return None,
+        126 => {
+            let (length, behind) = rest.split_first_chunk()?;
+            rest = behind;
+            u16::from_be_bytes(*length).into()
+        }
+        length => length.into(),
+    };
+    let mut mask = None;
+    if is_masked {
+        let (four, behind) = rest.split_first_chunk()?;
+        (mask, rest) = (Some(*four), behind);
+    }
+    let (masked, behind) = rest.split_at_checked(length)?;
+    Some((Whole { mask, masked }, behind))
+}
+
+impl Whole<'_> {
+    pub(super) fn len(&self) -> usize {
+        self.masked.len()
+    }
+
+    /// The first byte.
+    pub(super) fn first(&self) -> Option<u8> {
+        self.masked.first().map(|first| first ^ self.mask.map_or(0, |[mask, ..]| mask))
+    }
+
+    /// Without its first byte.
+    pub(super) fn behind_first(mut self) -> Self {
+        if let [_, rest @ ..] = self.masked {
+            self.masked = rest;
+            if let Some(mask) = &mut self.mask {
+                mask.rotate_left(1);
+            }
+        }
+        self
+    }
+
+    /// Copies it, unmasked, behind what `out` holds.
+    pub(super) fn append_to(&self, out: &mut Vec<u8>) {
+        let before = out.len();
+        out.extend_from_slice(self.masked);
+        if let Some(mask) = self.mask {
+            apply_mask(&mut out[before..], mask);
+        }
+    }
 }
 
 /// A frame to be sent. Messages are never fragmented.
@@ -218,6 +290,84 @@ mod tests {
             }
             apply_mask(&mut masked, mask);
             assert_eq!(masked, plain);
+        }
+    }
+
+    /// All that a frame's first two bytes can say, with a length of `length` where they leave that
+    /// open, and a payload of so many bytes.
+    fn frame(first: u8, second: u8, length: u16) -> Vec<u8> {
+        let mut bytes = vec![first, second];
+        let length = match second & !MASKED {
+            127 => {
+                bytes.extend_from_slice(&u64::from(length).to_be_bytes());
+                length
+            }
+            126 => {
+                bytes.extend_from_slice(&length.to_be_bytes());
+                length
+            }
+            length => length.into(),
+        };
+        if second & MASKED != 0 {
+            bytes.extend_from_slice(&[0x6d, 0xb6, 0xb2, 0x80]);
+        }
+        bytes.extend((0..length).map(|at| at.to_le_bytes()[0]));
+        bytes
+    }
+
+    #[test]
+    fn what_is_taken_whole_is_what_its_header_says() {
+        for (first, second) in (0..=255).flat_map(|first| (0..=255).map(move |two| (first, two))) {
+            let mut bytes = frame(first, second, 300);
+            let end = bytes.len();
+            bytes.extend_from_slice(b"behind");
+            for role in [Role::Server, Role::Client] {
+                let parsed = parse_header(&bytes, role);
+                let Some((whole, behind)) = parse_whole(&bytes, role) else {
+                    // What is in bulk must not be left out.
+                    assert!(first != 0x82 || second & !MASKED == 127 || parsed.is_err());
+                    continue;
+                };
+                let (header, taken) = parsed.unwrap().unwrap();
+                assert_eq!((header.kind, header.fin), (Kind::Start { text: false }, true));
+                assert_eq!(whole.mask, header.mask);
+                assert_eq!(whole.masked, &bytes[taken..end]);
+                assert_eq!(whole.len() as u64, header.length);
+                assert_eq!(behind, b"behind");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_all_here_is_not_whole() {
+        for (role, second) in [(Role::Server, 0x85), (Role::Server, 0xfe), (Role::Client, 126)] {
+            let bytes = frame(0x82, second, 300);
+            assert!(parse_whole(&bytes, role).is_some());
+            assert!((0..bytes.len()).all(|end| parse_whole(&bytes[..end], role).is_none()));
+        }
+    }
+
+    #[test]
+    fn the_first_byte_of_a_whole_message_can_be_left_out() {
+        for (role, masked) in [(Role::Client, 0), (Role::Server, MASKED)] {
+            for length in 0..=20 {
+                let mut bytes = frame(0x82, masked | length, 0);
+                let payload: Vec<u8> = (1..=length).collect();
+                let start = bytes.len() - payload.len();
+                bytes.truncate(start);
+                bytes.extend_from_slice(&payload);
+                if masked != 0 {
+                    apply_mask(&mut bytes[start..], [0x6d, 0xb6, 0xb2, 0x80]);
+                }
+                let (whole, _) = parse_whole(&bytes, role).unwrap();
+                assert_eq!(whole.first(), payload.first().copied());
+                let mut out = b"before".to_vec();
+                whole.append_to(&mut out);
+                assert_eq!(out, [b"before", &payload[..]].concat());
+                out.clear();
+                whole.behind_first().append_to(&mut out);
+                assert_eq!(out, payload.get(1..).unwrap_or_default());
+            }
         }
     }
 

@@ -1,12 +1,14 @@
 //! WebSockets: handshakes, limits, keep-alive and the close, on any byte stream.
 //!
 //! The only module that names tokio-tungstenite, tokio-rustls and hyper's server. What it hands
-//! up are messages as [`bytes::Bytes`]; what they mean is `protocol`'s business.
+//! up are messages as [`bytes::Bytes`]; what they mean is `protocol`'s business, which also says
+//! which of them are parts of a stream: those that came together are handed up as one.
 //!
-//! tokio-tungstenite does the client's handshake and the headers of frames. Buffers, masks, reads
-//! and writes are ours: the library copies each payload into a buffer of the connection's own,
-//! writes from there, and moves what could not be written, where we give header and payload to the
-//! system together and hold nothing for a connection that is idle.
+//! tokio-tungstenite does the client's handshake and the headers of frames, but for those of plain
+//! whole messages, of which millions may come in a second. Buffers, masks, reads and writes are
+//! ours: the library copies each payload into a buffer of the connection's own, writes from there,
+//! and moves what could not be written, where we give header and payload to the system together
+//! and hold nothing for a connection that is idle.
 
 mod accept;
 mod connect;

@@ -86,7 +86,9 @@ impl TransportError {
 /// What came from the peer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Incoming {
-    /// A message, text as its UTF-8 bytes; of a long binary one the start.
+    /// A message, text as its UTF-8 bytes; of a long binary one the start. Messages of one stream
+    /// ([`crate::protocol::code::is_stream`]) that were there together come as one, with their
+    /// code once.
     Message(Bytes),
     /// What follows in the message that came last. Its end is not told: it makes no difference to
     /// a stream, and other messages are short.
