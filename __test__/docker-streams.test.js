@@ -3,14 +3,17 @@
 /** Streams of ours where they are to be more than those of dockerode. */
 
 const assert = require('node:assert/strict');
+const { randomBytes } = require('node:crypto');
 const { once } = require('node:events');
 const { Duplex, PassThrough, Readable, Writable } = require('node:stream');
+const { pipeline } = require('node:stream/promises');
 
 const { Docker, DockerError } = require('..');
 const { IMAGES, LABEL, runId } = require('../scripts/engine');
 const { engineSocket, useContainer } = require('./helpers/container');
 const { atRest, stays, until, within } = require('./helpers/deadline');
 const { useFakeEngines } = require('./helpers/fake-engine');
+const { startScript } = require('./helpers/script');
 const { bytesOf, containerOptions } = require('./helpers/twins');
 
 const MIB = 1024 * 1024;
@@ -64,6 +67,16 @@ describe('a body that nobody reads', () => {
     await until('end of the connection', () => engine.sockets.size === 0);
   });
 
+  it('does not hold the process when it is short', async () => {
+    const engine = await fake((_, response) => response.end(Buffer.alloc(MIB / 2)));
+    const { exited } = startScript(`
+      const stream = await new main.Docker(given).getEvents();
+      console.log(stream.statusCode);
+    `, { socketPath: engine.socketPath });
+    const { code, stdout } = await within('end of the process', exited);
+    assert.deepEqual([code, stdout], [0, '200\n']);
+  });
+
   it('tells its headers as Node does', async () => {
     const engine = await fake((_, response) => response.writeHead(200, 'Fine', { 'X-A': ['1', '2'], 'Set-Cookie': ['a', 'b'] }).end('x'));
     const stream = await new Docker({ socketPath: engine.socketPath }).getEvents();
@@ -89,6 +102,84 @@ describe('a body that nobody reads', () => {
     const [error] = await Promise.all([once(stream, 'error').then(([one]) => one), stream.write('input')]);
     assert.equal(error.code, 'DEW_ENGINE_PROTOCOL');
     assert.match(error.message, /HTTP 200 and not 101/);
+  });
+});
+
+describe('a body that is longer than what may wait to be read', () => {
+  const fake = useFakeEngines();
+  const content = randomBytes(5 * MIB + 1234);
+  const PIECES = [1, 70_000, 3, 1000, 300_000, 17];
+  const framings = {
+    'the last of its chunks'(response) {
+      let at = 0;
+      for (let turn = 0; at < content.length; turn++) {
+        const next = at + PIECES[turn % PIECES.length];
+        response.write(content.subarray(at, next));
+        at = next;
+      }
+      response.end();
+    },
+    'its length': (response) => response.setHeader('Content-Length', content.length).end(content),
+    'the end of the connection': ({ socket }) => socket.end(Buffer.concat([Buffer.from('HTTP/1.1 200 OK\r\n\r\n'), content])),
+  };
+  const opened = async (respond, options) => {
+    const engine = await fake((_, response) => respond(response));
+    const client = new Docker({ socketPath: engine.socketPath, ...options });
+    return { engine, stream: await client.getContainer('c').logs({ follow: true, stdout: true }) };
+  };
+  /** Sends 2 MiB of twice as many, and then what `then` does. */
+  const half = (then) => (response) => {
+    response.writeHead(200, { 'Content-Length': 4 * MIB }).write(Buffer.alloc(2 * MIB), () => then(response));
+  };
+
+  for (const [title, respond] of Object.entries(framings)) {
+    it(`comes as it is, up to ${title}`, async () => {
+      const { engine, stream } = await opened(respond);
+      assert.ok(content.equals(await bytesOf(stream)));
+      await until('end of the connection', () => engine.sockets.size === 0);
+    });
+  }
+
+  it('comes at the pace of its reader', async () => {
+    const { stream } = await opened(framings['the last of its chunks']);
+    let taken = 0;
+    const slow = new Writable({
+      highWaterMark: 64 * 1024,
+      write(chunk, _, callback) {
+        taken += chunk.length;
+        setImmediate(callback);
+      },
+    });
+    await pipeline(stream, slow);
+    assert.equal(taken, content.length);
+  });
+
+  it('is an error when it breaks off', async () => {
+    const { stream } = await opened(half((response) => response.destroy()));
+    await assert.rejects(bytesOf(stream), { code: 'DEW_ENGINE_LOST' });
+  });
+
+  it('is an error when what comes is no chunk', async () => {
+    const { stream } = await opened((response) => {
+      response.write(Buffer.alloc(2 * MIB), () => response.socket.write('no chunk at all\r\n'));
+    });
+    await assert.rejects(bytesOf(stream), { code: 'DEW_ENGINE_PROTOCOL' });
+  });
+
+  it('is an error when nothing comes for too long', async () => {
+    const { engine, stream } = await opened(half(() => {}), { timeout: 100 });
+    await assert.rejects(bytesOf(stream), { code: 'DEW_ENGINE_IDLE_TIMEOUT' });
+    await until('end of the connection', () => engine.sockets.size === 0);
+  });
+
+  it('ends with its connection when it is destroyed', async () => {
+    const { engine, stream } = await opened(half(() => {}));
+    let taken = 0;
+    for await (const chunk of stream) {
+      taken += chunk.length;
+      if (taken === 2 * MIB) break;
+    }
+    await until('end of the connection', () => engine.sockets.size === 0);
   });
 });
 

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use docker_exec_websocket::engine::{Engine, EngineError, EngineHost, EngineOptions, ExecSpec};
+use docker_exec_websocket::engine::{
+    Engine, EngineError, EngineHost, EngineOptions, ExecSpec, TerminalSize,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
@@ -17,6 +19,8 @@ enum Reply {
     With(&'static str, &'static str, &'static str),
     /// Answer 101 and send this.
     Hijack(&'static [u8]),
+    /// Answer 101 and send nothing, ever.
+    HijackSilently,
     /// Close the connection.
     Close,
     /// Never answer.
@@ -109,6 +113,11 @@ async fn converse(
                 let head = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
                 stream.write_all(&[head, bytes].concat()).await.unwrap();
                 return;
+            }
+            Reply::HijackSilently => {
+                let head = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
+                stream.write_all(head).await.unwrap();
+                std::future::pending().await
             }
             Reply::Close => return,
             Reply::Silence => std::future::pending().await,
@@ -285,4 +294,60 @@ async fn a_start_that_is_refused_or_loses_its_upgrade_says_so() {
     let error = text.unwrap_err();
     assert_eq!(error.code(), "DEW_ENGINE_PROTOCOL");
     assert!(error.to_string().contains("proxy"), "{error}");
+}
+
+const FIRST: TerminalSize = TerminalSize { rows: 24, cols: 80 };
+const LATER: TerminalSize = TerminalSize { rows: 50, cols: 120 };
+
+/// An engine like podman, which has no answer to a terminal's first size and takes every later one.
+fn podman(_: usize, line: &str) -> Reply {
+    const PODMAN: &str = r#"{"Version":"4","ApiVersion":"1.41","Components":[{"Name":"Podman Engine","Version":"4"}]}"#;
+    match line {
+        _ if line.contains("/version") => Reply::With("200 OK", "", PODMAN),
+        _ if line.contains("/start") => Reply::HijackSilently,
+        _ if line.contains("h=24") => Reply::Silence,
+        _ if line.contains("/resize") => Reply::With("201 Created", "", ""),
+        _ => created(line).unwrap(),
+    }
+}
+
+/// The sizes that the engine was asked for, in their order.
+fn sizes(fake: &Fake) -> Vec<&'static str> {
+    let resizes = fake.seen().into_iter().filter(|line| line.contains("/resize"));
+    resizes.map(|line| if line.contains("h=24") { "first" } else { "later" }).collect()
+}
+
+#[tokio::test]
+async fn a_size_does_not_wait_for_a_first_one_that_nobody_carries_on() {
+    let fake = Fake::start("stuck-size", podman);
+    let engine = fake.engine(Duration::from_secs(2));
+    let spec = ExecSpec { tty: true, size: Some(FIRST), ..ExecSpec::default() };
+    let exec = engine.create_exec("web", &spec).await.unwrap();
+    let mut stream = exec.start().await.unwrap();
+    // Who reads the output carries the first size on, up to the question; then nobody reads.
+    let asked = async {
+        while sizes(&fake).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        output = stream.output.next() => panic!("there is no output, but {output:?}"),
+        () = asked => {}
+    }
+    let resized = tokio::time::timeout(Duration::from_secs(10), exec.resize(LATER)).await;
+    resized.expect("the size waits for ever").unwrap();
+    assert_eq!(sizes(&fake), ["first", "later"]);
+}
+
+#[tokio::test]
+async fn a_first_size_does_not_come_behind_a_later_one() {
+    let fake = Fake::start("late-size", podman);
+    let engine = fake.engine(Duration::from_secs(10));
+    let spec = ExecSpec { tty: true, size: Some(FIRST), ..ExecSpec::default() };
+    let exec = engine.create_exec("web", &spec).await.unwrap();
+    let mut stream = exec.start().await.unwrap();
+    exec.resize(LATER).await.unwrap();
+    let reading = tokio::time::timeout(Duration::from_millis(100), stream.output.next()).await;
+    assert!(reading.is_err(), "there is no output, but {reading:?}");
+    assert_eq!(sizes(&fake), ["later"]);
 }

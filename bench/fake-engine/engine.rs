@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::http::{Connection, Request};
-use crate::work::{Command, Output, Work};
+use crate::work::{Command, Output, Wire, Work};
 
 /// A number that no process can have: whoever looks for the command on this machine finds nothing.
 const NO_PROCESS: u64 = 1 << 22;
@@ -26,8 +26,8 @@ struct Exec {
 struct State {
     execs: HashMap<u64, Exec>,
     next: u64,
-    /// What has been blasted once is blasted again: by frame size, and whether framed.
-    blocks: HashMap<(usize, bool), Arc<[u8]>>,
+    /// What has been blasted once is blasted again: by the frames' size and their form.
+    blocks: HashMap<(usize, Wire), Arc<[u8]>>,
 }
 
 /// The state of all connections; nearly all share one thread, so the lock is hardly waited for.
@@ -36,10 +36,22 @@ struct Engine(Arc<Mutex<State>>);
 
 enum Answer {
     Json(u16, Value),
+    /// 204: there is nothing to say.
+    Done,
     /// An answer without an end, in which nothing ever comes.
     Silence,
-    Hijack(u64, Work),
+    /// What a command prints, behind this head; of an exec, by its number.
+    Stream(&'static str, Option<u64>, Work),
 }
+
+/// The connection is a stream in both directions.
+const HIJACKED: &str = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\
+                        Content-Type: application/vnd.docker.raw-stream\r\n\r\n";
+/// The same for those who did not ask for an upgrade: a body that ends with the connection.
+const TO_THE_END: &str =
+    "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n";
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\
+                       Transfer-Encoding: chunked\r\n\r\n";
 
 /// Takes connections for ever.
 pub(crate) async fn serve(listener: UnixListener) -> io::Result<()> {
@@ -52,6 +64,14 @@ pub(crate) async fn serve(listener: UnixListener) -> io::Result<()> {
     }
 }
 
+impl State {
+    fn block(&mut self, command: &Command, wire: Wire) -> Option<Arc<[u8]>> {
+        let frame = command.frame()?;
+        let new = || crate::work::block(frame, wire);
+        Some(Arc::clone(self.blocks.entry((frame, wire)).or_insert_with(new)))
+    }
+}
+
 impl Engine {
     async fn converse(self, socket: UnixStream) -> io::Result<()> {
         let mut connection = Connection { socket, pending: Vec::new() };
@@ -60,21 +80,24 @@ impl Engine {
                 Answer::Json(status, value) => {
                     connection.answer(status, &value.to_string()).await?;
                 }
+                Answer::Done => {
+                    connection.socket.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await?;
+                }
                 Answer::Silence => {
                     let head = b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n";
                     connection.socket.write_all(head).await?;
                     while connection.request().await?.is_some() {}
                 }
-                Answer::Hijack(id, work) => return self.hijacked(connection, id, work).await,
+                Answer::Stream(head, id, work) => {
+                    connection.socket.write_all(head.as_bytes()).await?;
+                    return self.stream(connection, id, work).await;
+                }
             }
         }
         Ok(())
     }
 
-    async fn hijacked(self, mut connection: Connection, id: u64, work: Work) -> io::Result<()> {
-        let head = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\
-                    Content-Type: application/vnd.docker.raw-stream\r\n\r\n";
-        connection.socket.write_all(head.as_bytes()).await?;
+    async fn stream(self, connection: Connection, id: Option<u64>, work: Work) -> io::Result<()> {
         let Connection { socket, pending } = connection;
         if !work.is_typed() {
             return self.run(socket, pending, id, work).await;
@@ -91,13 +114,18 @@ impl Engine {
         self,
         socket: UnixStream,
         pending: Vec<u8>,
-        id: u64,
+        id: Option<u64>,
         work: Work,
     ) -> io::Result<()> {
         let mut output = Output::new(socket, pending);
         let code = work.run(&mut output).await;
-        if let Some(exec) = self.lock().execs.get_mut(&id) {
+        if let Some(id) = id
+            && let Some(exec) = self.lock().execs.get_mut(&id)
+        {
             exec.exit_code = Some(code);
+        }
+        if work.wire.chunked {
+            output.last_chunk().await?;
         }
         output.finish().await
     }
@@ -115,6 +143,12 @@ impl Engine {
                 let state = json!({ "Running": true, "Paused": false, "Pid": 0 });
                 Answer::Json(200, json!({ "Id": id, "State": state }))
             }
+            ("POST", ["containers", _, "start"]) => Answer::Done,
+            ("POST", ["containers", id, "attach"]) => {
+                let head = if request.upgrade { HIJACKED } else { TO_THE_END };
+                self.container(id, head)
+            }
+            ("GET", ["containers", id, "logs"]) => self.container(id, CHUNKED),
             ("POST", ["containers", _, "exec"]) => self.create(&body),
             ("POST", ["exec", id, "start"]) => self.start(id, &body),
             ("POST", ["exec", _, "resize"]) => Answer::Json(200, json!({})),
@@ -138,7 +172,7 @@ impl Engine {
     }
 
     fn start(&self, name: &str, body: &Value) -> Answer {
-        let framed = body["Tty"] != true;
+        let wire = Wire { framed: body["Tty"] != true, chunked: false };
         let mut state = self.lock();
         let Some((id, exec)) = find(&mut state.execs, name) else {
             return refusal(404, "no such exec");
@@ -147,11 +181,21 @@ impl Engine {
             return refusal(409, "the exec was started before");
         }
         let (command, tty) = (exec.command.clone(), exec.tty);
-        let block = command.frame().map(|frame| {
-            let new = || crate::work::block(frame, framed);
-            Arc::clone(state.blocks.entry((frame, framed)).or_insert_with(new))
-        });
-        Answer::Hijack(id, Work { command, tty, framed, block })
+        let block = state.block(&command, wire);
+        Answer::Stream(HIJACKED, Some(id), Work { command, tty, wire, block })
+    }
+
+    /// What a container prints. Its name says that: words with dashes between, the last one `tty` if
+    /// it has a terminal.
+    fn container(&self, name: &str, head: &'static str) -> Answer {
+        let (name, tty) = name.strip_suffix("-tty").map_or((name, false), |name| (name, true));
+        let command = match Command::parse(&name.split('-').collect::<Vec<_>>()) {
+            Ok(command) => command,
+            Err(why) => return refusal(400, &why),
+        };
+        let wire = Wire { framed: !tty, chunked: head == CHUNKED };
+        let block = self.lock().block(&command, wire);
+        Answer::Stream(head, None, Work { command, tty, wire, block })
     }
 
     fn inspect(&self, name: &str) -> Answer {

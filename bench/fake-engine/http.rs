@@ -13,6 +13,8 @@ pub(crate) struct Request {
     pub(crate) method: String,
     /// Without the version of the API in front, and without the query.
     pub(crate) path: String,
+    /// Whether the connection is to become a stream in both directions.
+    pub(crate) upgrade: bool,
     pub(crate) body: Vec<u8>,
 }
 
@@ -37,13 +39,14 @@ impl Connection {
         let mut lines = head.split("\r\n");
         let mut words = lines.next().unwrap_or_default().split(' ');
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let mut length = 0;
+        let (mut length, mut upgrade) = (0, false);
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse().map_err(|_| invalid("content-length"))?;
             } else if name.eq_ignore_ascii_case("transfer-encoding") {
                 return Err(invalid("transfer-encoding"));
             }
+            upgrade |= name.eq_ignore_ascii_case("upgrade");
         }
         let body_start = head_end + 4;
         while self.pending.len() < body_start.saturating_add(length) {
@@ -53,7 +56,7 @@ impl Connection {
         }
         let body = self.pending[body_start..body_start + length].to_vec();
         self.pending.drain(..body_start + length);
-        Ok(Some(Request { method: method.to_owned(), path: path_of(target), body }))
+        Ok(Some(Request { method: method.to_owned(), path: path_of(target), upgrade, body }))
     }
 
     /// Answers with a JSON text.

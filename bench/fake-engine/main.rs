@@ -6,7 +6,7 @@
 //!
 //! It answers the calls that a server of this package, the originals and dockerode make for an
 //! exec: every container is there and runs, and what an exec does is said by its words (see
-//! `work.rs`). One thread serves it all but keys, as fast as a unix socket takes it, so that it costs
+//! `work.rs`). What a container prints to `attach` and `logs` is said by its name. One thread serves it all but keys, as fast as a unix socket takes it, so that it costs
 //! the core that it shares with others as little as can be.
 
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! What an exec's words make it do.
+//! What the words of an exec, or of a container, make it do.
 //!
 //! ```text
 //! blast BYTES FRAME [wait] [rate=R]   prints BYTES bytes in frames of FRAME; after the first
@@ -52,11 +52,20 @@ pub(crate) enum Command {
     Unknown,
 }
 
+/// How output is put on the connection.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Wire {
+    /// With the engine's own header before each piece.
+    pub(crate) framed: bool,
+    /// Each piece as a chunk of HTTP.
+    pub(crate) chunked: bool,
+}
+
 /// A command that is to run.
 pub(crate) struct Work {
     pub(crate) command: Command,
     pub(crate) tty: bool,
-    pub(crate) framed: bool,
+    pub(crate) wire: Wire,
     /// What a blast consists of.
     pub(crate) block: Option<Arc<[u8]>>,
 }
@@ -104,8 +113,8 @@ impl Command {
 }
 
 /// As many whole frames of `frame` zeros as are about a block.
-pub(crate) fn block(frame: usize, framed: bool) -> Arc<[u8]> {
-    let one = in_frame(&vec![0; frame], framed);
+pub(crate) fn block(frame: usize, wire: Wire) -> Arc<[u8]> {
+    let one = wire.piece(&vec![0; frame]);
     one.repeat((BLOCK / one.len()).max(1)).into()
 }
 
@@ -116,14 +125,23 @@ fn phase() -> f64 {
     (f64::from(BEFORE.fetch_add(1, Ordering::Relaxed)) * GOLDEN).fract()
 }
 
-fn in_frame(payload: &[u8], framed: bool) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEADER + payload.len());
-    if framed {
-        bytes.extend_from_slice(&[STDOUT, 0, 0, 0]);
-        bytes.extend_from_slice(&(payload.len() as u32).to_be_bytes());
+impl Wire {
+    fn piece(self, payload: &[u8]) -> Vec<u8> {
+        let length = if self.framed { HEADER + payload.len() } else { payload.len() };
+        let mut bytes = Vec::with_capacity(length + 16);
+        if self.chunked {
+            bytes.extend_from_slice(format!("{length:x}\r\n").as_bytes());
+        }
+        if self.framed {
+            bytes.extend_from_slice(&[STDOUT, 0, 0, 0]);
+            bytes.extend_from_slice(&(payload.len() as u32).to_be_bytes());
+        }
+        bytes.extend_from_slice(payload);
+        if self.chunked {
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes
     }
-    bytes.extend_from_slice(payload);
-    bytes
 }
 
 impl Work {
@@ -160,7 +178,7 @@ impl Work {
         if wait && output.read(<[u8]>::len).await? == 0 {
             return Ok(());
         }
-        let wire = if self.framed { frame + HEADER } else { frame };
+        let wire = self.wire.piece(&vec![0; frame]).len();
         let mut whole = bytes / frame as u64;
         let per_block = (block.len() / wire) as u64;
         let began = Instant::now();
@@ -183,7 +201,7 @@ impl Work {
         }
         match (bytes % frame as u64) as usize {
             0 => Ok(()),
-            rest => output.socket.write_all(&in_frame(&vec![0; rest], self.framed)).await,
+            rest => output.socket.write_all(&self.wire.piece(&vec![0; rest])).await,
         }
     }
 
@@ -203,7 +221,7 @@ impl Work {
         while !over {
             let frame = output.read(|input| {
                 let text = input.strip_suffix(&[CTRL_D]).filter(|_| self.tty).unwrap_or(input);
-                (text.len() < input.len() || input.is_empty(), in_frame(text, self.framed))
+                (text.len() < input.len() || input.is_empty(), self.wire.piece(text))
             });
             let frame = frame.await?;
             over = frame.0;
@@ -213,7 +231,7 @@ impl Work {
     }
 
     async fn print(&self, output: &mut Output, text: &str) -> io::Result<()> {
-        output.socket.write_all(&in_frame(text.as_bytes(), self.framed)).await
+        output.socket.write_all(&self.wire.piece(text.as_bytes())).await
     }
 }
 
@@ -242,6 +260,11 @@ impl Output {
     async fn drain(&mut self) -> io::Result<()> {
         while self.read(<[u8]>::len).await? > 0 {}
         Ok(())
+    }
+
+    /// Says that the last chunk was sent.
+    pub(crate) async fn last_chunk(&mut self) -> io::Result<()> {
+        self.socket.write_all(b"0\r\n\r\n").await
     }
 
     /// Ends the output. The input is read to its end, since closing a unix socket with unread

@@ -63,9 +63,12 @@ const BARS = [
     figure: `Docker: container.inspect() a second, ${width} at once, of dockerode's`, bar: atLeast(2), digits: 2,
     seen: ({ dockerCalls }) => ofDockerode(dockerCalls?.[width], ({ rate }) => rate),
   })),
-  ...['exec', 'attach', 'logs', 'ceiling'].map((name) => ({
-    figure: `Docker: throughput of ${name === 'ceiling' ? 'exec, fake engine' : `${name}, real engine`}, of dockerode's`, bar: atLeast(3), digits: 2,
+  ...['exec', 'attach', 'logs'].map((name) => ({
+    figure: `Docker: throughput of ${name}, real engine, of dockerode's`, bar: atLeast(3), digits: 2,
     seen: ({ dockerOutput }) => ofDockerode(dockerOutput?.[name], ({ rate }) => rate),
+  })),
+  ...['exec', 'attach', 'logs'].map((name) => ({
+    figure: `Docker: throughput of ${name}, fake engine, of dockerode's`, bar: atLeast(3), digits: 2, seen: ({ dockerCeiling }) => ceilings(dockerCeiling, name),
   })),
   { figure: "Docker: require(), of dockerode's", bar: atMost(0.1), digits: 2,
     seen: (results) => ofDockerode(results.require && timesOf(results.require), ({ ms }) => ms) },
@@ -79,6 +82,12 @@ const BARS = [
 function ofDockerode(rounds, pick) {
   if (!rounds?.ours || !rounds.dockerode) return {};
   return { ours: median(rounds.ours.map(pick)) / median(rounds.dockerode.map(pick)) };
+}
+
+/** Of each kind of output that `name` gave: ours by that of dockerode. */
+function ceilings(outputs, name) {
+  const named = Object.entries(outputs ?? {}).filter(([key]) => key.startsWith(name));
+  return Object.fromEntries(named.map(([key, rounds]) => [key, ofDockerode(rounds, ({ rate }) => rate).ours]));
 }
 
 /** The times of `require()` by who is loaded. */

@@ -14,9 +14,13 @@ const { kind, socketPath, container } = JSON.parse(process.argv[2]);
 const Docker = CLIENTS[kind]();
 const docker = new Docker({ socketPath });
 
+/** After so many bytes it is told how far it has come: not so often that telling is what is measured. */
+const TELL = 16 * 1024 * 1024;
+
 /** Counts bytes and keeps none. */
 class Counter extends Writable {
   bytes = 0;
+  told = 0;
 
   constructor(tell) {
     super();
@@ -25,15 +29,22 @@ class Counter extends Writable {
 
   _write(chunk, _encoding, done) {
     this.bytes += chunk.length;
-    this.tell(this.bytes);
+    if (this.bytes - this.told >= TELL) {
+      this.told = this.bytes;
+      this.tell(this.bytes);
+    }
     done();
   }
 }
 
-/** Splits an output as the clients' own users would; resolves to the bytes of its stdout. */
-async function demuxed(stream, tell) {
+/**
+ * Takes an output as the clients' own users would, and resolves to the bytes of its stdout: a terminal's
+ * (`raw`) as it is, any other through `demuxStream`.
+ */
+async function taken(stream, raw, tell) {
   const [stdout, stderr] = [new Counter(tell), new Counter(() => {})];
-  docker.modem.demuxStream(stream, stdout, stderr);
+  if (raw) stream.pipe(stdout);
+  else docker.modem.demuxStream(stream, stdout, stderr);
   await new Promise((resolve, reject) => {
     stream.once('end', resolve);
     stream.once('error', reject);
@@ -63,21 +74,21 @@ serveJobs({
     return {};
   }),
 
-  exec: ({ command }, report) => timed(async () => {
-    const exec = await docker.getContainer(container).exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
-    return { bytes: await demuxed(await exec.start({ hijack: true, stdin: false }), report) };
+  exec: ({ command, raw = false }, report) => timed(async () => {
+    const exec = await docker.getContainer(container).exec({ Cmd: command, AttachStdout: true, AttachStderr: true, Tty: raw });
+    return { bytes: await taken(await exec.start({ hijack: true, stdin: false, Tty: raw }), raw, report) };
   }),
 
   /** A container whose output is all read by `attach`. */
-  attach: ({ id }, report) => timed(async () => {
+  attach: ({ id, raw = false, hijack = false }, report) => timed(async () => {
     const target = docker.getContainer(id);
-    const stream = await target.attach({ stream: true, stdout: true, stderr: true });
+    const stream = await target.attach({ stream: true, stdout: true, stderr: true, hijack });
     await target.start();
-    return { bytes: await demuxed(stream, report) };
+    return { bytes: await taken(stream, raw, report) };
   }),
 
-  logs: ({ id }, report) => timed(async () => {
+  logs: ({ id, raw = false }, report) => timed(async () => {
     const stream = await docker.getContainer(id).logs({ follow: true, stdout: true, stderr: true });
-    return { bytes: await demuxed(stream, report) };
+    return { bytes: await taken(stream, raw, report) };
   }),
 });

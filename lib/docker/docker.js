@@ -1,14 +1,10 @@
 'use strict';
 
 const { engineAt } = require('./address');
-const { readableEvents } = require('./buildkit');
 const { DockerError } = require('./errors');
 const { addMethods, entities } = require('./entities');
 const extras = require('./extras');
 const { Modem } = require('./modem');
-const { followProgress } = require('./progress');
-const { run } = require('./run');
-const { parseRepositoryTag } = require('./tag');
 
 /**
  * The API of one engine.
@@ -72,12 +68,12 @@ const methods = {
 
   /** @see {@link import('./run').run} */
   run(...args) {
-    return run(this, args);
+    return require('./run').run(this, args);
   },
 
   /** As that of the modem; what BuildKit reports becomes text. */
   followProgress(stream, onFinished, onProgress) {
-    followProgress(stream, onFinished, onProgress, readableEvents);
+    require('./progress').followProgress(stream, onFinished, onProgress, require('./buildkit').readableEvents);
   },
 
   ...extras.docker,
@@ -98,7 +94,7 @@ function pull(docker, name, args, tagOf) {
   const [first, second, auth] = args;
   const callback = typeof first === 'function' ? first : second;
   const options = typeof first === 'function' ? {} : first;
-  const { repository, tag } = parseRepositoryTag(name);
+  const { repository, tag } = require('./tag').parseRepositoryTag(name);
   const wanted = { ...options, fromImage: repository, ...tagOf(tag) };
   const passed = (auth ?? undefined) === undefined ? [wanted] : [auth, wanted];
   return callback ? docker.createImage(...passed, callback) : docker.createImage(...passed);

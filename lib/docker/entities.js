@@ -2,7 +2,8 @@
 
 const endpoints = require('./endpoints');
 const { createMethod } = require('./method');
-const { checkReport } = require('./progress');
+// Loaded when somebody asks for it: most programs do without.
+const progress = () => require('./progress');
 
 /** What has an id, or a name, in the engine. */
 class Entity {
@@ -78,8 +79,8 @@ const SPECIAL = {
         options._query = { name, remote, ...options._query };
       },
     },
-    push: { convert: (_, report) => checkReport(report) },
-    upgrade: { convert: (_, report) => checkReport(report) },
+    push: { convert: (_, report) => progress().checkReport(report) },
+    upgrade: { convert: (_, report) => progress().checkReport(report) },
   },
 };
 

@@ -5,10 +5,10 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { badOption } = require('../errors');
 const { DockerError, aborted } = require('./errors');
 const { isAbortSignal } = require('./arguments');
-const { framesOf } = require('./demux');
-const { jsonLines, progressOf } = require('./progress');
 // Loaded when somebody asks for it: most programs do without.
 const copying = () => require('./copy');
+const demux = () => require('./demux');
+const progress = () => require('./progress');
 const waiting = () => require('./wait');
 
 /** What neither the engine nor dockerode has: several calls as one, and streams to iterate over. */
@@ -43,7 +43,7 @@ const container = {
     stream.end(input);
     const output = { stdout: [], stderr: [] };
     let size = 0;
-    for await (const { name, bytes } of framesOf(stream)) {
+    for await (const { name, bytes } of demux().framesOf(stream)) {
       size += bytes.length;
       if (size > outputLimit) throw tooMuch(outputLimit);
       output[name].push(bytes);
@@ -70,12 +70,12 @@ const container = {
   /** The output so far, or with `follow` as it comes, as `{ name: 'stdout' | 'stderr', bytes }`. */
   async* output(options) {
     const wanted = { stdout: true, stderr: true, follow: true, ...options };
-    yield* framesOf(await this.logs(wanted));
+    yield* demux().framesOf(await this.logs(wanted));
   },
 
   /** What `stats` tells, about once a second, as objects. */
   async* statistics(options) {
-    yield* jsonLines(await this.stats({ ...options, stream: true }));
+    yield* progress().jsonLines(await this.stats({ ...options, stream: true }));
   },
 };
 
@@ -83,12 +83,12 @@ const container = {
 const docker = {
   /** What `getEvents` tells, as objects. */
   async* events(options) {
-    yield* jsonLines(await this.getEvents(options));
+    yield* progress().jsonLines(await this.getEvents(options));
   },
 
   /** A report of progress as objects; throws when it says that the work failed. */
   progress(stream) {
-    return progressOf(stream);
+    return progress().progressOf(stream);
   },
 };
 

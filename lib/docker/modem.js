@@ -5,9 +5,7 @@ const { badOption } = require('../errors');
 const { nativeSshOptions } = require('../ssh');
 const { modemOptions } = require('./address');
 const { isAbortSignal } = require('./arguments');
-const { demuxStream } = require('./demux');
 const { refused } = require('./errors');
-const { followProgress } = require('./progress');
 const { buildQuerystring, parseJson, without } = require('./query');
 
 // How long connecting to an engine may take, unless `connectionTimeout` says otherwise.
@@ -132,12 +130,12 @@ class Modem {
 
   /** @see {@link import('./demux').demuxStream} */
   demuxStream(stream, stdout, stderr, options) {
-    return demuxStream(stream, stdout, stderr, options);
+    return require('./demux').demuxStream(stream, stdout, stderr, options);
   }
 
   /** @see {@link import('./progress').followProgress} */
   followProgress(stream, onFinished, onProgress) {
-    return followProgress(stream, onFinished, onProgress);
+    return require('./progress').followProgress(stream, onFinished, onProgress);
   }
 
   /** @see {@link import('./query').buildQuerystring} */

@@ -32,7 +32,7 @@ use crate::{
 /// Bytes of a request's body, or of what is sent on a hijacked connection, that may wait.
 const INPUT_LIMIT: usize = 256 * 1024;
 /// Bytes of an answer that may wait to be read.
-const OUTPUT_LIMIT: usize = 1024 * 1024;
+pub(super) const OUTPUT_LIMIT: usize = 1024 * 1024;
 
 /// Signal: there is something to read, or the end.
 const OUTPUT: u32 = 1;
@@ -201,6 +201,7 @@ fn engine_request(request: NativeRequest, input: &Arc<Pipe>) -> EngineRequest {
         headers,
         body,
         idle_timeout: (!idle.is_zero()).then_some(idle),
+        direct: !request.gather,
     }
 }
 

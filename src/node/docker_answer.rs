@@ -6,11 +6,13 @@ use bytes::Bytes;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
-use super::{channel::Channel, docker_output::Output, failure::NativeFailure};
+use super::{
+    channel::Channel, docker::OUTPUT_LIMIT, docker_output::Output, failure::NativeFailure,
+};
 use crate::{
     engine::{
         Content, EngineRequest, EngineResponse, HijackedInput, HijackedOutput, RequestError,
-        Requests, ResponseBody, StreamOutput,
+        Requests, ResponseBody, SocketOutput, StreamOutput,
     },
     pipe::Pipe,
 };
@@ -94,6 +96,11 @@ pub(super) async fn run(
             let outcome = to.receive(body).await;
             to.end(outcome);
         }
+        Content::Socket(body) => {
+            to.channel.send(head);
+            let outcome = to.read(body).await;
+            to.end(outcome);
+        }
         Content::Hijacked(input, HijackedOutput::Socket(output)) => {
             to.output.join(output);
             to.channel.send(NativeDialEvent { hijacked: Some(true), ..head });
@@ -149,6 +156,22 @@ impl NativeAnswer {
             self.room().await;
         }
         Ok(())
+    }
+
+    /// A short body is taken off its socket, and the request is over, whether or not somebody reads
+    /// it. Of a longer one JavaScript reads the socket itself.
+    async fn read(&self, body: Box<SocketOutput>) -> Result<(), RequestError> {
+        let mut queued = 0;
+        while queued < OUTPUT_LIMIT {
+            let Some(bytes) = body.next().await? else { return Ok(()) };
+            queued += bytes.len();
+            self.output.pipe.push(bytes);
+            self.room().await;
+        }
+        self.output.join(body);
+        // Whoever waited for the queue has to look at the socket now.
+        self.signal.wake_by_ref();
+        self.output.serve(&self.signal).await
     }
 
     async fn take(&self, mut output: StreamOutput) -> Result<(), RequestError> {

@@ -179,6 +179,7 @@ fn wanted(
         headers: pairs(offer.headers),
         body: RequestBody::Empty,
         idle_timeout: (!idle.is_zero()).then_some(idle),
+        direct: false,
     };
     let agents = pairs(offer.agents).into_iter();
     let agents = agents.map(|(id, socket)| SshAgent { id, socket: socket.into() }).collect();

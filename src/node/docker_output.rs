@@ -13,8 +13,8 @@ use crate::{
     pipe::Pipe,
 };
 
-/// The output of a request. On a hijacked socket JavaScript reads from the system itself: no
-/// byte waits in between, and no other thread has to be woken for it.
+/// The output of a request. On a hijacked socket, and in a long body, JavaScript reads from the
+/// system itself: no byte waits in between, and no other thread has to be woken for it.
 pub(super) struct Output {
     pub(super) pipe: Arc<Pipe>,
     source: Mutex<Source>,
@@ -40,9 +40,9 @@ impl Output {
         self.source.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From here on, bytes come from `socket`.
-    pub(super) fn join(&self, socket: SocketOutput) {
-        *self.source() = Source::Socket(Arc::new(socket));
+    /// From here on, bytes come from `socket`, after those that are queued.
+    pub(super) fn join(&self, socket: Box<SocketOutput>) {
+        *self.source() = Source::Socket(Arc::from(socket));
     }
 
     /// Tells the reader by `signal` whenever it waits and there is something; resolves when it
@@ -55,8 +55,11 @@ impl Output {
                 Source::Socket(socket) => Arc::clone(socket),
                 Source::Ended(failed) => return failed.take().map_or(Ok(()), Err),
             };
-            // How it broke is found out by reading.
-            let _ = socket.readable().await;
+            // How it broke is found out by reading; of silence only we know.
+            if let Err(silent @ RequestError::IdleTimeout { .. }) = socket.readable().await {
+                *self.source() = Source::Ended(None);
+                return Err(silent);
+            }
             signal.wake_by_ref();
         }
     }
@@ -67,7 +70,10 @@ impl ByteSource for Output {
         let mut source = self.source();
         let outcome = match &*source {
             Source::Pipe => return self.pipe.read_into(room),
-            Source::Socket(socket) if !room.is_empty() => socket.try_read(room),
+            Source::Socket(socket) if !room.is_empty() => match self.pipe.read_into(room) {
+                0 => socket.try_read(room),
+                queued => return queued,
+            },
             _ => return 0,
         };
         match outcome {

@@ -3,24 +3,14 @@
 //! A small call costs less than a thread that is woken for it. Who has a connection in an event loop
 //! of its own, as JavaScript does, asks here for what to write, and hands over what was read.
 
-use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, TE, TRANSFER_ENCODING, UPGRADE,
-};
-
 use super::answer::{AnswerReader, Flaw, WholeAnswer};
 use super::error::RequestError;
-use super::idle::Idle;
-use super::{Head, RequestBody};
+use super::outgoing::Head;
 use crate::engine::host::EngineHost;
-
-/// Headers that decide about the connection, or about where a message ends.
-const NOT_HERE: [HeaderName; 6] =
-    [CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRANSFER_ENCODING, UPGRADE];
 
 /// One connection's part of HTTP. Does no I/O.
 pub struct Exchange {
@@ -47,23 +37,8 @@ impl Exchange {
         length: Option<usize>,
     ) -> Result<String, RequestError> {
         let head = Head { method, target, headers };
-        let request = head.request(&self.host, RequestBody::Empty, &Idle::new(None))?;
-        if let Some(name) = NOT_HERE.iter().find(|&name| request.headers().contains_key(name)) {
-            return Err(RequestError::Invalid { what: format!("{name} is not for the caller") });
-        }
-        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-        let mut text = format!("{} {target} HTTP/1.1\r\n", request.method());
-        for (name, value) in request.headers() {
-            let value = value.to_str().map_err(|_| RequestError::Invalid {
-                what: format!("header {name} has characters that none may have"),
-            })?;
-            let _ = write!(text, "{name}: {value}\r\n");
-        }
-        if let Some(length) = length {
-            let _ = write!(text, "{CONTENT_LENGTH}: {length}\r\n");
-        }
-        text.push_str("\r\n");
-        self.reader = AnswerReader::new(request.method().as_str(), self.limit);
+        let text = head.text(&self.host, length)?;
+        self.reader = AnswerReader::new(&head.method, self.limit);
         Ok(text)
     }
 

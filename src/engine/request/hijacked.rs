@@ -4,26 +4,25 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::error::RequestError;
 use super::link::Link;
-use crate::engine::connect::ReadHalf;
+use super::socket_output::SocketOutput;
 use crate::engine::host::EngineHost;
-use crate::pace::Pace;
 
 /// The most that one read takes: a little more than a unix socket holds (208 KiB).
 const READ_SIZE: usize = 256 * 1024;
 
 thread_local! {
     /// What all connections of a thread read into, so that a silent one holds no buffer.
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
+    pub(super) static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
 }
 
 /// Takes an upgraded connection apart.
@@ -39,9 +38,8 @@ pub(super) fn split(
     Ok(match parts.io.into_inner() {
         Link::Plain(paced) => {
             let (read, write) = paced.socket.into_split();
-            let reading = Mutex::new(Reading { early, ..Reading::default() });
-            let output = SocketOutput { host, read, reading };
-            (HijackedInput { write: Box::new(write) }, HijackedOutput::Socket(output))
+            let output = SocketOutput::hijacked(host, read, early);
+            (HijackedInput { write: Box::new(write) }, HijackedOutput::Socket(Box::new(output)))
         }
         link @ Link::Tls(_) => {
             let (read, write) = tokio::io::split(link);
@@ -80,71 +78,9 @@ impl HijackedInput {
 /// Bytes from the engine.
 pub enum HijackedOutput {
     /// From a socket: read by whoever wants the bytes, on any thread.
-    Socket(SocketOutput),
+    Socket(Box<SocketOutput>),
     /// From within TLS: read on the runtime.
     Stream(StreamOutput),
-}
-
-/// What comes on a socket. A reader asks until there is nothing, and then waits: in bulk a little
-/// longer than it has to.
-pub struct SocketOutput {
-    host: Arc<EngineHost>,
-    read: ReadHalf,
-    reading: Mutex<Reading>,
-}
-
-/// How far a reader has come, and when it is to go on.
-#[derive(Default)]
-struct Reading {
-    /// What came together with the answer.
-    early: Bytes,
-    pace: Pace,
-    /// Bytes that were read since the last wait.
-    taken: usize,
-}
-
-impl SocketOutput {
-    fn reading(&self) -> MutexGuard<'_, Reading> {
-        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until there may be something to read. Cancel-safe.
-    ///
-    /// # Errors
-    ///
-    /// `Lost` if the connection broke.
-    pub async fn readable(&self) -> Result<(), RequestError> {
-        {
-            let mut reading = self.reading();
-            let taken = std::mem::take(&mut reading.taken);
-            reading.pace.after_read(taken, usize::MAX);
-        }
-        poll_fn(|cx| self.reading().pace.poll_rest(cx)).await;
-        self.read.readable().await.map_err(|error| lost(&self.host, error))
-    }
-
-    /// Reads what is there; `None` if nothing is, 0 if nothing will be any more.
-    ///
-    /// # Errors
-    ///
-    /// `Lost` if the connection broke.
-    pub fn try_read(&self, buffer: &mut [u8]) -> Result<Option<usize>, RequestError> {
-        let mut reading = self.reading();
-        if !reading.early.is_empty() {
-            let count = reading.early.len().min(buffer.len());
-            buffer[..count].copy_from_slice(&reading.early[..count]);
-            reading.early.advance(count);
-            return Ok(Some(count));
-        }
-        match self.read.try_read(buffer) {
-            Ok(count) => {
-                reading.taken += count;
-                Ok(Some(count))
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(lost(&self.host, error)),
-        }
-    }
 }
 
 /// What comes within TLS.
@@ -177,6 +113,6 @@ impl StreamOutput {
     }
 }
 
-fn lost(host: &EngineHost, error: io::Error) -> RequestError {
+pub(super) fn lost(host: &EngineHost, error: io::Error) -> RequestError {
     RequestError::Lost { host: host.clone(), source: Arc::new(error) }
 }

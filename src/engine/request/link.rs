@@ -10,7 +10,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::error::RequestError;
 use super::paced::PacedSocket;
-use crate::engine::connect::{Demand, connect, limit};
+use crate::engine::connect::{Demand, Socket, connect, limit};
 use crate::engine::host::EngineHost;
 use crate::forward::{forward_reads, forward_writes};
 
@@ -45,19 +45,43 @@ impl Link {
     ) -> Result<Self, RequestError> {
         let opening = async {
             // The outer deadline holds for both steps; the socket's own never comes before it.
-            let socket = connect(host, timeout.saturating_mul(2), Some(demand))
-                .await
-                .map_err(|error| RequestError::unreachable(host, error))?;
-            let socket = PacedSocket::new(socket);
+            let socket = PacedSocket::new(socket(host, timeout, demand).await?);
             let Some(Secure { connector, name }) = secure else { return Ok(Self::Plain(socket)) };
             let stream = connector.connect(name.clone(), socket).await.map_err(|error| {
                 RequestError::Tls { host: host.clone(), source: Arc::new(error) }
             })?;
             Ok(Self::Tls(Box::new(stream)))
         };
-        let late = |_| RequestError::ConnectTimeout { host: host.clone(), after: timeout };
-        tokio::time::timeout(limit(host, timeout), opening).await.map_err(late)?
+        in_time(host, timeout, opening).await
     }
+}
+
+/// A connection to `host` without TLS, made within `timeout`.
+pub(super) async fn plain(
+    host: &EngineHost,
+    timeout: Duration,
+    demand: &Demand,
+) -> Result<Socket, RequestError> {
+    in_time(host, timeout, socket(host, timeout, demand)).await
+}
+
+async fn socket(
+    host: &EngineHost,
+    timeout: Duration,
+    demand: &Demand,
+) -> Result<Socket, RequestError> {
+    connect(host, timeout.saturating_mul(2), Some(demand))
+        .await
+        .map_err(|error| RequestError::unreachable(host, error))
+}
+
+async fn in_time<T>(
+    host: &EngineHost,
+    timeout: Duration,
+    opening: impl Future<Output = Result<T, RequestError>>,
+) -> Result<T, RequestError> {
+    let late = |_| RequestError::ConnectTimeout { host: host.clone(), after: timeout };
+    tokio::time::timeout(limit(host, timeout), opening).await.map_err(late)?
 }
 
 impl Connection for Link {

@@ -6,14 +6,19 @@
 //! stream of this module drops its connection.
 
 mod answer;
+mod body;
 mod chunks;
+mod direct;
 mod error;
 mod exchange;
 mod framing;
 mod hijacked;
 mod idle;
 mod link;
+mod outgoing;
 mod paced;
+mod response_head;
+mod socket_output;
 
 use std::io;
 use std::pin::Pin;
@@ -21,28 +26,30 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
-use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
-use hyper::body::{Body as _, Frame, Incoming};
-use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use futures_util::Stream;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderValue};
 use hyper::upgrade::Upgraded;
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tower_service::Service;
 
 pub use answer::WholeAnswer;
+pub use body::ResponseBody;
 pub use error::RequestError;
 pub use exchange::Exchange;
-pub use hijacked::{HijackedInput, HijackedOutput, SocketOutput, StreamOutput};
+pub use hijacked::{HijackedInput, HijackedOutput, StreamOutput};
 pub use link::Secure;
+pub use socket_output::SocketOutput;
 
 use super::connect::{Demand, keep_for};
-use super::hijack::host_header;
 use super::host::EngineHost;
 use idle::{Idle, Silent};
 use link::Link;
+use outgoing::Head;
 
 /// Connections kept for the next request, and for how long.
 const KEPT_CONNECTIONS: usize = 32;
@@ -75,6 +82,9 @@ pub struct EngineRequest {
     /// How long nothing may be sent or received while the request or its answer is under way.
     /// A hijacked connection may be silent. Default none.
     pub idle_timeout: Option<Duration>,
+    /// Whether the body of the answer may come as [`Content::Socket`], on a connection of its own:
+    /// for long ones.
+    pub direct: bool,
 }
 
 /// The engine's answer.
@@ -93,6 +103,9 @@ pub struct EngineResponse {
 pub enum Content {
     /// A body.
     Body(ResponseBody),
+    /// A body that is read straight from its socket: only if that was asked for, and not over TLS
+    /// or ssh.
+    Socket(Box<SocketOutput>),
     /// The connection itself, after status 101.
     Hijacked(HijackedInput, HijackedOutput),
 }
@@ -111,6 +124,8 @@ pub struct Requests {
     host: Arc<EngineHost>,
     client: Client<Connector, Body>,
     demand: Demand,
+    /// How long connecting may take for an answer with a connection of its own, where it can have one.
+    direct: Option<Duration>,
 }
 
 impl Requests {
@@ -121,6 +136,8 @@ impl Requests {
         let host = Arc::new(host);
         let secure = secure.map(Arc::new);
         let demand = Demand::default();
+        // Through ssh there are few connections, and none is fast.
+        let direct = secure.is_none() && !matches!(*host, EngineHost::Ssh(_));
         let connector = Connector {
             host: Arc::clone(&host),
             secure,
@@ -133,7 +150,7 @@ impl Requests {
             .pool_max_idle_per_host(KEPT_CONNECTIONS)
             .http1_preserve_header_case(true)
             .build(connector);
-        Self { host, client, demand }
+        Self { host, client, demand, direct: direct.then_some(connect_timeout) }
     }
 
     /// Sends `request`; resolves when the headers of the answer are there. To be called on a
@@ -143,6 +160,10 @@ impl Requests {
     ///
     /// Any but `AnswerLimit`. No status is an error.
     pub async fn send(&self, request: EngineRequest) -> Result<EngineResponse, RequestError> {
+        let request = match self.send_directly(request).await {
+            Ok(answer) => return answer,
+            Err(request) => request,
+        };
         let (response, idle) = self.head(request).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(self.with_body(response, idle));
@@ -151,6 +172,26 @@ impl Requests {
         let (input, output) = hijacked::split(&self.host, self.taken_over(response).await?)?;
         let content = Content::Hijacked(input, output);
         Ok(EngineResponse { status: 101, reason, headers, content })
+    }
+
+    /// The same on a connection of its own; gives back what is not for one.
+    async fn send_directly(
+        &self,
+        request: EngineRequest,
+    ) -> Result<Result<EngineResponse, RequestError>, EngineRequest> {
+        let EngineRequest { method, target, headers, body, idle_timeout, direct } = request;
+        let head = Head { method, target, headers };
+        let wording = self
+            .direct
+            .filter(|_| direct)
+            .and_then(|timeout| Some((timeout, direct::wording(&self.host, &head, &body)?)));
+        let Some((timeout, wording)) = wording else {
+            let Head { method, target, headers } = head;
+            return Err(EngineRequest { method, target, headers, body, idle_timeout, direct });
+        };
+        let idle = Idle::new(idle_timeout);
+        let sending = direct::send(self, wording, timeout, idle.clone());
+        Ok(idle.watch(sending).await.unwrap_or_else(|Silent(after)| Err(self.silent(after))))
     }
 
     /// The same, for a connection that is to speak another protocol afterwards.
@@ -231,68 +272,6 @@ impl Requests {
     }
 }
 
-/// A request without its body, which can be sent only once.
-struct Head {
-    method: String,
-    target: String,
-    headers: Vec<(String, String)>,
-}
-
-impl Head {
-    fn request(
-        &self,
-        host: &EngineHost,
-        body: RequestBody,
-        idle: &Idle,
-    ) -> Result<Request<Body>, RequestError> {
-        let invalid = |what: String| RequestError::Invalid { what };
-        let method = Method::from_bytes(self.method.as_bytes())
-            .map_err(|_| invalid(format!("{:?} is no method", self.method)))?;
-        // The name is not looked up: all requests go to the engine's host.
-        let uri = Some(&self.target)
-            .filter(|target| target.starts_with('/'))
-            .and_then(|target| format!("http://engine{target}").parse::<Uri>().ok())
-            .ok_or_else(|| invalid(format!("{:?} is no path", self.target)))?;
-        let mut request = Request::new(outgoing(body, idle));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        let headers = request.headers_mut();
-        for (name, value) in &self.headers {
-            let (name, value) = match (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
-                (Ok(known), Ok(value)) => (known, value),
-                _ => {
-                    return Err(invalid(format!(
-                        "header {name:?} has characters that none may have"
-                    )));
-                }
-            };
-            headers.append(name, value);
-        }
-        if !headers.contains_key(HOST)
-            && let Ok(name) = HeaderValue::from_str(&host_header(host))
-        {
-            headers.insert(HOST, name);
-        }
-        Ok(request)
-    }
-}
-
-fn outgoing(body: RequestBody, idle: &Idle) -> Body {
-    let never = |never: std::convert::Infallible| match never {};
-    match body {
-        RequestBody::Empty => Empty::new().map_err(never).boxed_unsync(),
-        RequestBody::Bytes(bytes) => Full::new(bytes).map_err(never).boxed_unsync(),
-        RequestBody::Stream(stream) => {
-            let idle = idle.clone();
-            let frames = stream.map(move |chunk| {
-                idle.touch();
-                chunk.map(Frame::data)
-            });
-            BodyExt::boxed_unsync(StreamBody::new(frames))
-        }
-    }
-}
-
 fn reason(response: &Response<Incoming>) -> String {
     let custom = response.extensions().get::<hyper::ext::ReasonPhrase>();
     match custom {
@@ -304,57 +283,6 @@ fn reason(response: &Response<Incoming>) -> String {
 fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &HeaderValue| value.as_bytes().iter().copied().map(char::from).collect();
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
-}
-
-/// The body of an answer, read as fast as it is asked for.
-pub struct ResponseBody {
-    host: Arc<EngineHost>,
-    body: Incoming,
-    idle: Idle,
-}
-
-impl ResponseBody {
-    /// The next piece; `None` after the last.
-    ///
-    /// # Errors
-    ///
-    /// `Lost` if the connection broke before the end, `IdleTimeout` if nothing came for too long.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, RequestError> {
-        loop {
-            let frame = match self.idle.watch(self.body.frame()).await {
-                Ok(frame) => frame,
-                Err(Silent(after)) => {
-                    return Err(RequestError::IdleTimeout { host: (*self.host).clone(), after });
-                }
-            };
-            let Some(frame) = frame else { return Ok(None) };
-            let frame = frame.map_err(|error| RequestError::from_connection(&self.host, &error))?;
-            // Trailers say nothing that is of use here.
-            let Ok(bytes) = frame.into_data() else { continue };
-            if !bytes.is_empty() {
-                return Ok(Some(bytes));
-            }
-        }
-    }
-
-    /// The whole body.
-    ///
-    /// # Errors
-    ///
-    /// As [`ResponseBody::next`]; `AnswerLimit` if it is longer than `limit` bytes.
-    pub async fn gather(mut self, limit: usize) -> Result<Bytes, RequestError> {
-        let mut whole = BytesMut::new();
-        while let Some(bytes) = self.next().await? {
-            if bytes.len() > limit - whole.len() {
-                return Err(RequestError::AnswerLimit { limit });
-            }
-            if whole.is_empty() && self.body.is_end_stream() {
-                return Ok(bytes);
-            }
-            whole.extend_from_slice(&bytes);
-        }
-        Ok(whole.freeze())
-    }
 }
 
 /// Makes the connections for hyper's pool.

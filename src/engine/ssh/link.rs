@@ -98,6 +98,12 @@ impl std::fmt::Debug for Lease {
     }
 }
 
+impl Inner {
+    fn is_ending(&self) -> bool {
+        self.closing || self.master.as_ref().is_some_and(|master| master.exited().is_some())
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(session) = &self.session {
@@ -154,9 +160,10 @@ impl Link {
         matches!(*self.state.borrow(), State::Over(_))
     }
 
-    /// Whether its `ssh` has ended, which the link may not have noticed yet.
-    pub(super) fn is_lost(&self) -> bool {
-        self.inner().master.as_ref().is_some_and(|master| master.exited().is_some())
+    /// Whether nothing is to begin on it any more: it is to end, or its `ssh` has ended, which the
+    /// link may not have noticed yet.
+    pub(super) fn is_ending(&self) -> bool {
+        self.inner().is_ending()
     }
 
     /// Keeps the link up as long as what it gives is there; `None` if the link is ending.
@@ -243,7 +250,7 @@ impl Link {
                 };
                 self.state.send_replace(state);
                 drop(inner);
-                self.stay(&master);
+                self.stay();
                 self.end(&master, guardian);
                 // What was connected through it keeps its own sockets.
                 drop(route);
@@ -253,22 +260,30 @@ impl Link {
         }
     }
 
-    /// Waits for `delay`, or until the link is to end.
+    /// Waits for `delay`, or until a link that was ready is to end.
+    pub(super) async fn pause(&self, delay: Duration) {
+        let mut state = self.watch();
+        let over = state.wait_for(|state| matches!(state, State::Over(_)));
+        // That the time is up is what is hoped for.
+        let _ = tokio::time::timeout(delay, over).await;
+    }
+
+    /// The same on a thread that may wait, before the link is ready, too.
     fn rest(&self, delay: Duration) {
         let deadline = Instant::now() + delay;
         let mut inner = self.inner();
-        while !inner.closing {
+        while !inner.is_ending() {
             let Some(left) = deadline.checked_duration_since(Instant::now()) else { break };
             inner = self.wait(inner, left);
         }
     }
 
     /// Waits until `ssh` has ended or is to end.
-    fn stay(&self, master: &Process) {
+    fn stay(&self) {
         let linger = self.host.options().linger;
         let mut inner = self.inner();
         inner.used_at = Instant::now();
-        while !inner.closing && master.exited().is_none() {
+        while !inner.is_ending() {
             let left = match inner.uses {
                 0 => linger.saturating_sub(inner.used_at.elapsed()),
                 _ => Duration::MAX,
@@ -288,5 +303,77 @@ impl Link {
             let _ = guardian.kill();
         }
         let _ = guardian.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stdio::Retries;
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+    const REFUSED: &str = "Session open refused by peer\r\n";
+
+    /// A link that is to connect in an hour.
+    fn idle() -> Arc<Link> {
+        let host = SshHost::parse("somewhere").unwrap();
+        Link::start(&host, LONG, |_| ())
+    }
+
+    #[test]
+    fn a_refused_session_is_tried_again_later_each_time() {
+        let (link, mut retries) = (idle(), Retries::default());
+        let mut next = || retries.after(&link, REFUSED).unwrap().as_millis();
+        assert_eq!([(); 7].map(|()| next()), [50, 100, 200, 400, 800, 1000, 1000]);
+        assert_eq!(retries.after(&link, "docker: command not found"), None);
+        link.close();
+        assert_eq!(retries.after(&link, REFUSED), None);
+    }
+
+    #[test]
+    fn a_thread_that_rests_sees_at_once_that_the_link_is_to_end() {
+        let link = idle();
+        let (begun, ready) = std::sync::mpsc::channel();
+        let resting = std::thread::spawn({
+            let link = Arc::clone(&link);
+            move || {
+                begun.send(()).unwrap();
+                link.rest(LONG);
+            }
+        });
+        ready.recv().unwrap();
+        link.close();
+        resting.join().unwrap();
+        assert!(link.is_ending());
+    }
+
+    #[tokio::test]
+    async fn a_task_that_rests_sees_at_once_that_the_link_is_to_end() {
+        let link = idle();
+        let resting = tokio::spawn({
+            let link = Arc::clone(&link);
+            async move { link.pause(LONG).await }
+        });
+        link.close();
+        resting.await.unwrap();
+    }
+
+    #[test]
+    fn a_thread_that_rests_sees_at_once_that_ssh_has_ended() {
+        let link = idle();
+        let ours = Arc::clone(&link);
+        let on_exit = move || {
+            drop(ours.inner());
+            ours.changed.notify_all();
+        };
+        let mut command = std::process::Command::new("cat");
+        command.stdin(std::process::Stdio::piped());
+        let ended = Process::spawn(command, on_exit).unwrap();
+        link.inner().master = Some(ended.clone());
+        assert!(!link.is_ending());
+        ended.signal(Signal::TERM);
+        link.rest(LONG);
+        assert!(link.is_ending());
+        link.close();
     }
 }

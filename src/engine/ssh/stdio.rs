@@ -20,8 +20,8 @@ use super::process::Process;
 use crate::engine::connect::Demand;
 
 /// Waits between attempts to open a session that the server refuses: first, and longest.
-pub(super) const FIRST_RETRY: Duration = Duration::from_millis(50);
-pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(1);
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LONGEST_RETRY: Duration = Duration::from_secs(1);
 /// How long a session that has closed its output may take to end.
 const EXIT_WAIT: Duration = Duration::from_secs(1);
 /// What a user's shell may print before our own command does.
@@ -55,11 +55,35 @@ pub(super) fn greeted(mut socket: &UnixStream, deadline: Instant) -> bool {
     prologue.ends_with(GREETING)
 }
 
+/// When a session that did not come about is tried again: where the server had no place for it, later
+/// each time. For the session that a link is tried with, and for all that follow.
+pub(super) struct Retries {
+    rest: Duration,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self { rest: FIRST_RETRY }
+    }
+}
+
+impl Retries {
+    /// How long to rest after an attempt that ended with `words`, or until `link` is to end; `None` if
+    /// there is to be no other.
+    pub(super) fn after(&mut self, link: &Link, words: &str) -> Option<Duration> {
+        let refused = ["refused by peer", "open failed", "request failed"];
+        if link.is_ending() || !refused.iter().any(|some| words.contains(some)) {
+            return None;
+        }
+        let rest = self.rest;
+        self.rest = (rest * 2).min(LONGEST_RETRY);
+        Some(rest)
+    }
+}
+
 /// What came of an attempt to open a session.
 enum Opened {
     Yes(tokio::net::UnixStream, Process),
-    /// The server has no place for it now.
-    Refused,
     /// It ended; its words.
     No(String),
 }
@@ -78,8 +102,8 @@ pub(super) async fn open(
         let Ok(permit) = Arc::clone(&link.channels).acquire_owned().await else { return Ok(None) };
         // It goes to the session, whose end gives it back; between attempts it is with us.
         let permit = Arc::new(permit);
-        let mut rest = FIRST_RETRY;
-        while !link.is_over() && !link.is_lost() {
+        let mut retries = Retries::default();
+        while !link.is_ending() {
             if demand.is_some_and(|demand| !demand.is_any()) {
                 return Err(error(SshFailure::Busy, "nobody waits for it any more"));
             }
@@ -87,12 +111,15 @@ pub(super) async fn open(
             let attempt = attempt(commands::dial(link.host(), &route.folder), move || drop(held));
             match attempt.await.map_err(|failed| error(SshFailure::Failed, &failed.to_string()))? {
                 Opened::Yes(socket, session) => return Ok(Some((socket, session))),
-                Opened::No(_) if link.is_lost() => break,
-                Opened::No(words) => return Err(error(SshFailure::EngineSilent, &words)),
-                Opened::Refused => link.note_refusal(),
+                Opened::No(words) => match retries.after(link, &words) {
+                    Some(rest) => {
+                        link.note_refusal();
+                        link.pause(rest).await;
+                    }
+                    None if link.is_ending() => break,
+                    None => return Err(error(SshFailure::EngineSilent, &words)),
+                },
             }
-            tokio::time::sleep(rest).await;
-            rest = (rest * 2).min(LONGEST_RETRY);
         }
         Ok(None)
     };
@@ -113,8 +140,7 @@ async fn attempt(command: Command, on_exit: impl FnOnce() + Send + 'static) -> i
         let count = socket.read_buf(&mut prologue).await.unwrap_or(0);
         if count == 0 || prologue.len() > MAX_PROLOGUE {
             session.signal(rustix::process::Signal::TERM);
-            let said = tokio::task::spawn_blocking(move || words(&session)).await?;
-            return Ok(if is_refusal(&said) { Opened::Refused } else { Opened::No(said) });
+            return Ok(Opened::No(tokio::task::spawn_blocking(move || words(&session)).await?));
         }
     }
     given_up.0 = None;
@@ -125,11 +151,6 @@ async fn attempt(command: Command, on_exit: impl FnOnce() + Send + 'static) -> i
 fn words(session: &Process) -> String {
     session.wait_until(Instant::now() + EXIT_WAIT);
     session.said()
-}
-
-/// Whether the server had no place for a session.
-pub(super) fn is_refusal(words: &str) -> bool {
-    ["refused by peer", "open failed", "request failed"].iter().any(|some| words.contains(some))
 }
 
 /// Ends a session whose opening was given up.

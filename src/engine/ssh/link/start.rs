@@ -10,7 +10,7 @@ use super::super::commands::{self, found};
 use super::super::error::{SshError, SshFailure};
 use super::super::folder::Folder;
 use super::super::process::Process;
-use super::super::stdio;
+use super::super::stdio::{self, Retries};
 use super::{END_GRACE, Link, Route};
 
 /// How often is looked whether `ssh` has connected.
@@ -112,7 +112,7 @@ impl Link {
 
     fn try_session(&self, folder: &Folder, deadline: Instant) -> Result<bool, SshError> {
         let failed = |error: std::io::Error| self.failed(&error.to_string());
-        let mut rest = stdio::FIRST_RETRY;
+        let mut retries = Retries::default();
         loop {
             let (socket, session) =
                 stdio::spawn(commands::dial(&self.host, folder), || {}).map_err(failed)?;
@@ -123,12 +123,10 @@ impl Link {
             }
             let said = session.said();
             // The session of the diagnosis may still count: a server frees them late.
-            let late = Instant::now() + rest >= deadline || self.inner().closing;
-            if late || !stdio::is_refusal(&said) {
-                return Err(SshError::new(SshFailure::EngineSilent, &self.host, &said));
+            match retries.after(self, &said) {
+                Some(rest) if Instant::now() + rest < deadline => self.rest(rest),
+                _ => return Err(SshError::new(SshFailure::EngineSilent, &self.host, &said)),
             }
-            std::thread::sleep(rest);
-            rest = (rest * 2).min(stdio::LONGEST_RETRY);
         }
     }
 
