@@ -255,16 +255,16 @@ describe('client', () => {
     });
 
     it('a Readable that nobody reads stops the command', async () => {
-      const talk = await scene.open({ command: ['head', '-c', '200000003', '/dev/zero'], collect: false });
-      await container.started('200000003');
-      await stays('a blocked command', async () => (await container.running('200000003')).length === 1, 1500);
+      const talk = await scene.open({ command: ['dd', 'if=/dev/zero', 'bs=1000003', 'count=200'], collect: false });
+      await container.started('1000003');
+      await stays('a blocked command', async () => (await container.running('1000003')).length === 1, 1500);
       let bytes = 0;
       talk.client.stderr.resume();
       talk.client.stdout.on('data', (chunk) => {
         bytes += chunk.length;
       });
       assert.equal(await within("'exit'", talk.exited, { ms: 60000 }), 0);
-      assert.equal(bytes, 200000003);
+      assert.equal(bytes, 200 * 1000003);
     });
 
     it('pipeline() into stdin ends when all is taken, and out of stdout when all is given', async () => {

@@ -103,7 +103,7 @@ describe(`defects of flow control (${implementation})`, () => {
         await stall(5);
       }
     })();
-    await within('end of stdout', read, { ms: 15000, transcript: talk.transcript });
+    await within('end of stdout', read, { ms: 40000, transcript: talk.transcript });
     assert.ok(Buffer.concat(chunks).equals(expected(size)), `${Buffer.concat(chunks).length} of ${size} bytes arrived`);
     assert.equal(await within("'exit'", talk.exited, { transcript: talk.transcript }), 3);
     assert.notEqual(exitAfter, 0);
