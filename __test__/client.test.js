@@ -284,6 +284,28 @@ describe('client', () => {
       assert.equal(await talk.exited, 0);
     });
 
+    it("strbuf tells 'drain' behind a single message that is over its limit", async () => {
+      const { url } = await scene.serve({ maxMessageSize: 10 * MIB });
+      const talk = await scene.open({ url, command: ['wc', '-c'] });
+      const { strbuf, stdin } = talk.client;
+      assert.equal(strbuf.write(Buffer.alloc(9 * MIB)), false);
+      await within("'drain'", once(strbuf, 'drain'), { transcript: talk.transcript });
+      stdin.end();
+      assert.equal((await talk.text()).stdout.trim(), String(9 * MIB - 1));
+    });
+
+    it('strbuf lets go of who waits for it when the connection is gone', async () => {
+      const talk = await scene.open({ command: ['sleep', uniqueSleep()] });
+      const { strbuf } = talk.client;
+      while (strbuf.write(Buffer.alloc(64 * 1024)));
+      const drained = once(strbuf, 'drain');
+      talk.client.close();
+      await within("'drain'", drained);
+      await within('callback', new Promise((resolve) => { strbuf.write(Buffer.from([0]), resolve); }));
+      strbuf.end();
+      await within('callback after end()', new Promise((resolve) => { strbuf.write(Buffer.from([0]), resolve); }));
+    });
+
     it('cork() and many small writes keep their order', async () => {
       const talk = await scene.open({ command: ['cat'] });
       const words = Array.from({ length: 5000 }, (_, number) => `${number},`);
