@@ -29,8 +29,8 @@ function engineSocket() {
   return host.slice('unix://'.length);
 }
 
-/** A number for `sleep N` that no other test uses, to find the process again. */
-let nextSleep = 50000 + (process.pid % 1000) * 100000;
+/** A number for `sleep N` that no other test uses, to find the process again; none is a part of another. */
+let nextSleep = 1_000_000_000 + (process.pid % 1_000_000) * 1000;
 function uniqueSleep() {
   nextSleep += 1;
   return String(nextSleep);
