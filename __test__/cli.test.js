@@ -112,10 +112,11 @@ describe('the command line', () => {
     it('gives a command on a terminal the size of the terminal, and the terminal back', async () => {
       const { url } = await scene.serve();
       // `script` gives it a terminal; the second stty sees what is left of the settings.
-      const inside = `stty rows 41 cols 97; '${process.execPath}' '${DEW}' exec '${url}' sh -c 'sleep 1; stty size'; echo "status $?"; stty -a`;
+      const sized = 'until [ "$(stty size)" = "41 97" ]; do sleep 0.05; done; echo sized';
+      const inside = `stty rows 41 cols 97; '${process.execPath}' '${DEW}' exec '${url}' sh -c '${sized}'; echo "status $?"; stty -a`;
       const program = new Program('script', ['-qec', inside, '/dev/null']);
       assert.equal(await program.exit(), 0);
-      assert.match(program.output, /41 97\r\n/);
+      assert.match(program.output, /sized\r\n/);
       assert.match(program.output, /status 0\r\n/);
       assert.match(program.output, /[^-]icanon.*[^-]echo /s);
     });

@@ -255,16 +255,16 @@ describe('client', () => {
     });
 
     it('a Readable that nobody reads stops the command', async () => {
-      const talk = await scene.open({ command: ['head', '-c', '200000003', '/dev/zero'], collect: false });
-      await container.started('200000003');
-      await stays('a blocked command', async () => (await container.running('200000003')).length === 1, 1500);
+      const talk = await scene.open({ command: ['dd', 'if=/dev/zero', 'bs=1000003', 'count=200'], collect: false });
+      await container.started('1000003');
+      await stays('a blocked command', async () => (await container.running('1000003')).length === 1, 1500);
       let bytes = 0;
       talk.client.stderr.resume();
       talk.client.stdout.on('data', (chunk) => {
         bytes += chunk.length;
       });
       assert.equal(await within("'exit'", talk.exited, { ms: 60000 }), 0);
-      assert.equal(bytes, 200000003);
+      assert.equal(bytes, 200 * 1000003);
     });
 
     it('pipeline() into stdin ends when all is taken, and out of stdout when all is given', async () => {
@@ -282,6 +282,29 @@ describe('client', () => {
       ]);
       assert.equal(Buffer.concat(out).toString().trim(), String(16 * MIB));
       assert.equal(await talk.exited, 0);
+    });
+
+    it("strbuf tells 'drain' behind a single message that is over its limit", async () => {
+      const { url } = await scene.serve({ maxMessageSize: 10 * MIB });
+      const talk = await scene.open({ url, command: ['wc', '-c'] });
+      const { strbuf, stdin } = talk.client;
+      let sent = 0;
+      do sent += 9 * MIB - 1; while (strbuf.write(Buffer.alloc(9 * MIB)));
+      await within("'drain'", once(strbuf, 'drain'), { transcript: talk.transcript });
+      stdin.end();
+      assert.equal((await talk.text()).stdout.trim(), String(sent));
+    });
+
+    it('strbuf lets go of who waits for it when the connection is gone', async () => {
+      const talk = await scene.open({ command: ['sleep', uniqueSleep()] });
+      const { strbuf } = talk.client;
+      while (strbuf.write(Buffer.alloc(64 * 1024)));
+      const drained = once(strbuf, 'drain');
+      talk.client.close();
+      await within("'drain'", drained);
+      await within('callback', new Promise((resolve) => { strbuf.write(Buffer.from([0]), resolve); }));
+      strbuf.end();
+      await within('callback after end()', new Promise((resolve) => { strbuf.write(Buffer.from([0]), resolve); }));
     });
 
     it('cork() and many small writes keep their order', async () => {

@@ -141,13 +141,12 @@ describe(`defects in the life of a session (${implementation})`, () => {
   });
 
   it('defect 17: a peer that no longer answers loses its slot', async () => {
-    const { server, port, path } = await scene.serve({ keepAliveInterval: 200, keepAliveTimeout: 400 });
+    const { server } = await scene.serve({ keepAliveInterval: 200, keepAliveTimeout: 1000 });
     const mark = uniqueSleep();
-    const connection = await RawConnection.connect(port);
-    scene.onEnd(() => connection.destroy());
-    assert.equal(await connection.upgrade(path, { command: ['sleep', mark] }), 101);
+    const peer = await scene.peer({ command: ['sleep', mark] });
     await container.started(mark);
-    await until('free slot', () => server.sessions.length === 0, { ms: 6000, transcript: connection.transcript });
+    peer.socket.pause();
+    await until('free slot', () => server.sessions.length === 0, { ms: 6000, transcript: peer.transcript });
     await container.quiet(mark);
   });
 

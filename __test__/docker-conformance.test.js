@@ -8,7 +8,7 @@ const { PassThrough } = require('node:stream');
 const { IMAGES, LABEL, runId } = require('../scripts/engine');
 const { kindOf } = require('../scripts/lib/engine-api');
 const { both, bytesOf, containerOptions, twins } = require('./helpers/twins');
-const { useContainer } = require('./helpers/container');
+const { overState, useContainer } = require('./helpers/container');
 
 /** What podman 4.3 does otherwise than Docker Engine, by the names of the tests: it fails, or it does not. */
 const ON_PODMAN = {
@@ -153,7 +153,7 @@ describe('ours and dockerode change the same', () => {
       const exec = await container.exec({ Cmd: ['sh', '-c', 'echo out; exit 3'], AttachStdout: true });
       const before = await exec.inspect();
       const output = await bytesOf(await exec.start());
-      const { ExitCode, Running } = await exec.inspect();
+      const { ExitCode, Running } = await overState(exec);
       return [before.Running, before.ProcessConfig, output.toString('latin1'), ExitCode, Running];
     }),
     'exec: detached': running(async (container) => {
@@ -252,7 +252,7 @@ describe('ours and dockerode stream the same', () => {
     });
     const stream = await exec.start({ hijack: true, stdin: true });
     stream.end('abc');
-    return [framesOf(await bytesOf(stream)), (await exec.inspect()).ExitCode];
+    return [framesOf(await bytesOf(stream)), (await overState(exec)).ExitCode];
   }));
 
   it('exec with a terminal', () => same(async (docker) => {

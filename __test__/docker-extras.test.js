@@ -82,7 +82,7 @@ describe('iterators', () => {
   });
 
   it('docker.events gives objects', async () => {
-    const since = Math.floor(Date.now() / 1000) - 60;
+    const since = Math.floor(Date.now() / 1000) - 600;
     for await (const event of docker().events({ since, filters: { container: [test.id] } })) {
       assert.equal(event.Actor.ID, test.id);
       break;

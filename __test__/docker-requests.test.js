@@ -182,10 +182,10 @@ describe('an engine that is silent', () => {
     const engine = await fake(async (_, response) => {
       for (let piece = 0; piece < 6; piece += 1) {
         response.write('x');
-        await new Promise((resolve) => setTimeout(resolve, 60));
+        await new Promise((resolve) => setTimeout(resolve, 150));
       }
     });
-    const stream = await new Docker({ socketPath: engine.socketPath, timeout: 200 }).getEvents();
+    const stream = await new Docker({ socketPath: engine.socketPath, timeout: 600 }).getEvents();
     let seen = '';
     stream.on('data', (chunk) => { seen += chunk; });
     const [error] = await once(stream, 'error');
@@ -197,9 +197,9 @@ describe('an engine that is silent', () => {
     const engine = await fake(never);
     engine.server.on('upgrade', (_, socket) => {
       socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
-      setTimeout(() => socket.end('late'), 150);
+      setTimeout(() => socket.end('late'), 900);
     });
-    const stream = await new Docker({ socketPath: engine.socketPath, timeout: 50 }).getExec('e').start({ hijack: true });
+    const stream = await new Docker({ socketPath: engine.socketPath, timeout: 600 }).getExec('e').start({ hijack: true });
     assert.equal((await bodyOf(stream)).toString(), 'late');
   });
 });

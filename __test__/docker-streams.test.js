@@ -247,6 +247,25 @@ describe('a hijacked connection', () => {
 });
 
 describe('run()', () => {
+  const fake = useFakeEngines();
+
+  for (const [name, streamsOf] of [['one stream', () => new PassThrough()], ['two', () => [new PassThrough(), new PassThrough()].map((one) => one.on('error', () => {}))]]) {
+    it(`fails when the output breaks off, with ${name}`, async () => {
+      let output;
+      const engine = await fake((request, response) => {
+        if (request.url.endsWith('/create')) response.writeHead(201).end('{"Id":"c"}');
+        else if (request.url.includes('/attach')) (output = response.writeHead(200, { 'Content-Length': 100 })).write('abc');
+        else if (request.url.endsWith('/start')) response.writeHead(204).end();
+        else {
+          output.once('close', () => response.end('{"StatusCode":0}'));
+          output.destroy();
+        }
+      });
+      const running = new Docker({ socketPath: engine.socketPath }).run('image', ['true'], streamsOf());
+      await assert.rejects(within('the end of the run', running), { code: 'DEW_ENGINE_LOST' });
+    });
+  }
+
   it('tells of its end when its streams have been given the last byte of output', async () => {
     let written = 0;
     const output = new Writable({
@@ -398,6 +417,17 @@ describe('demuxStream', () => {
     assert.deepEqual(await broken, ['gone', 'gone']);
   });
 
+  it('tells at once of a source that is over', async () => {
+    const over = Readable.from([]).resume();
+    await once(over, 'close');
+    const stdout = new PassThrough().resume();
+    await within('end', modem.demuxStream(over, stdout, new PassThrough(), { end: true }));
+    assert.ok(stdout.writableEnded);
+    const broken = new PassThrough().on('error', () => {}).destroy(new Error('gone'));
+    await until('the end of it', () => broken.closed);
+    await assert.rejects(within('end', modem.demuxStream(broken, stdout, new PassThrough())), /gone/);
+  });
+
   it('goes on when one of the outputs is gone', async () => {
     const stdout = new Slow();
     const stderr = new PassThrough();
@@ -448,6 +478,18 @@ describe('followProgress', () => {
     broken.destroy(new Error('gone'));
     assert.equal((await waiting).error.message, 'gone');
     assert.equal((await follow(Readable.from(['no json\n']))).error.code, 'DEW_ENGINE_PROTOCOL');
+  });
+
+  it('tells in a turn of its own of a stream that is over', async () => {
+    const over = Readable.from([]).resume();
+    await once(over, 'close');
+    assert.deepEqual(await within('end', follow(over)), { error: null, output: [] });
+    const broken = new PassThrough().on('error', () => {}).destroy(new Error('gone'));
+    await until('the end of it', () => broken.closed);
+    let told = false;
+    const waiting = new Promise((resolve) => modem.followProgress(broken, (error) => resolve(told = error)));
+    assert.equal(told, false);
+    assert.equal((await within('end', waiting)).message, 'gone');
   });
 
   it('ends without an error when the stream is destroyed without one', async () => {

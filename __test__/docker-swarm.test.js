@@ -8,6 +8,12 @@ const { Docker } = require('..');
 const { IMAGES, ensureImage, startPrivateEngine } = require('../scripts/engine');
 const { until } = require('./helpers/deadline');
 
+/** Changes what the engine may change by itself meanwhile: then its version is an old one, and it is read again. */
+const inSequence = (change) => until('a change in sequence', () => change().then(() => true, (error) => {
+  if (!/out of sequence/.test(error.message)) throw error;
+  return false;
+}));
+
 describe('a swarm', () => {
   let engine;
   let docker;
@@ -22,9 +28,12 @@ describe('a swarm', () => {
   after('stop the engine', () => engine?.stop());
 
   it('is inspected, updated, and has its keys', async () => {
-    const { ID, Version, Spec, JoinTokens } = await docker.swarmInspect();
+    const { ID, JoinTokens } = await docker.swarmInspect();
     assert.match(ID, /^\w{25}$/);
-    await docker.swarmUpdate({ version: Version.Index, rotateWorkerToken: true, ...Spec });
+    await inSequence(async () => {
+      const { Version, Spec } = await docker.swarmInspect();
+      await docker.swarmUpdate({ version: Version.Index, rotateWorkerToken: true, ...Spec });
+    });
     assert.notEqual((await docker.swarmInspect()).JoinTokens.Worker, JoinTokens.Worker);
     assert.equal((await docker.swarmUnlockKey()).UnlockKey, '');
   });
@@ -38,8 +47,10 @@ describe('a swarm', () => {
   it('has nodes', async () => {
     const [{ ID }] = await docker.listNodes();
     const node = docker.getNode(ID);
-    const { Version, Spec } = await node.inspect();
-    await node.update({ version: Version.Index, ...Spec, Labels: { a: 'b' } });
+    await inSequence(async () => {
+      const { Version, Spec } = await node.inspect();
+      await node.update({ version: Version.Index, ...Spec, Labels: { a: 'b' } });
+    });
     assert.deepEqual((await node.inspect()).Spec.Labels, { a: 'b' });
     await assert.rejects(node.remove(), (error) => error.statusCode >= 400);
   });
@@ -61,14 +72,16 @@ describe('a swarm', () => {
       return tasks.length > 0 && tasks.every(({ Status }) => Status.State === 'running') && tasks;
     }, { ms: 40_000 });
     assert.equal((await docker.getTask(running.ID).inspect()).ServiceID, service.id);
-    assert.match(`${await docker.getTask(running.ID).logs({ stdout: true })}`, /served/);
+    await until('its output', async () => /served/.test(await docker.getTask(running.ID).logs({ stdout: true })));
     const followed = await service.logs({ stdout: true, follow: true });
     for await (const chunk of followed) {
       assert.match(`${chunk}`, /served/);
       break;
     }
-    const { Version, Spec } = await service.inspect();
-    await service.update({ version: Version.Index, ...Spec, Labels: { changed: 'yes' } });
+    await inSequence(async () => {
+      const { Version, Spec } = await service.inspect();
+      await service.update({ version: Version.Index, ...Spec, Labels: { changed: 'yes' } });
+    });
     assert.deepEqual((await service.inspect()).Spec.Labels, { changed: 'yes' });
     await service.remove();
     await assert.rejects(service.inspect(), { code: 'DEW_ENGINE_NOT_FOUND', reason: 'no such service' });

@@ -77,7 +77,7 @@ describe('container.waitFor', () => {
     const found = await container.waitFor({ log: /second: (?<number>\d+)/g });
     assert.deepEqual({ ...found.groups }, { number: '42' });
     assert.equal((await container.waitFor({ log: 'first' }))[0], 'first');
-    await assert.rejects(container.waitFor({ log: 'f.rst' }, { timeout: 300 }), { code: 'DEW_WAIT_TIMEOUT', message: /the last that it said: (first|second: 42)$/ });
+    await assert.rejects(container.waitFor({ log: 'f.rst' }, { timeout: 1500 }), { code: 'DEW_WAIT_TIMEOUT', message: /the last that it said: (first|second: 42)$/ });
   });
 
   it('looks at the log of the present life only', async () => {

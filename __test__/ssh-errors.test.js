@@ -67,7 +67,7 @@ describe('an engine behind ssh that cannot be reached', () => {
 
   it('says that nobody answers, or nobody has that name', async () => {
     sshd.current.configure(['ProxyCommand false']);
-    await failure('DEW_SSH_UNREACHABLE', /Connection closed/);
+    await failure('DEW_SSH_UNREACHABLE', /Connection closed|Broken pipe/);
     const nobody = new Docker({ protocol: 'ssh', host: 'engine.invalid', sshOptions: sshd.current.options() });
     await failure('DEW_SSH_UNREACHABLE', /Could not resolve hostname/, nobody);
   });

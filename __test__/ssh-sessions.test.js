@@ -49,7 +49,7 @@ describe('an ssh server that forwards no sockets', () => {
   });
 
   it('has a call wait for a place, for so long and no longer', async () => {
-    const docker = dockerAt(sshd, { channelLimit: 1, queueTimeout: 1500 });
+    const docker = dockerAt(sshd, { channelLimit: 1, queueTimeout: 2500 });
     const exec = await docker.getContainer(container.id).exec({ Cmd: ['cat'], AttachStdin: true, AttachStdout: true });
     const stream = await exec.start({ hijack: true, stdin: true });
     stream.resume();

@@ -64,6 +64,8 @@ class Outbox extends EventEmitter {
     if (this.length <= HIGH_WATER) return true;
     this.#needsDrain = true;
     this.emit('high');
+    // Whole messages are taken however little room there is: then nothing is left here that waits for it.
+    if (this.#queue.length === 0) process.nextTick(() => this.#pump());
     return false;
   }
 
@@ -129,6 +131,10 @@ class Outbox extends EventEmitter {
       item.done?.();
     }
     if (!this.#needsDrain) return;
+    if (this.#full && !this.#writer.arm()) {
+      this.#waiting = true;
+      return;
+    }
     this.#needsDrain = false;
     this.emit('drain');
   }

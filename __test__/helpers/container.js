@@ -29,11 +29,19 @@ function engineSocket() {
   return host.slice('unix://'.length);
 }
 
-/** A number for `sleep N` that no other test uses, to find the process again. */
-let nextSleep = 50000 + (process.pid % 1000) * 100000;
+/** A number for `sleep N` that no other test uses, to find the process again; none is a part of another. */
+let nextSleep = 1_000_000_000 + (process.pid % 1_000_000) * 1000;
 function uniqueSleep() {
   nextSleep += 1;
   return String(nextSleep);
+}
+
+/** What `inspect` says of an exec that is over: its output may end a moment before the engine knows of its end. */
+async function overState(exec) {
+  return until('end of an exec', async () => {
+    const state = await exec.inspect();
+    return !state.Running && state;
+  });
 }
 
 class TestContainer {
@@ -123,8 +131,7 @@ class TestContainer {
     const stream = await exec.start({ hijack: true, stdin: false });
     const chunks = [];
     for await (const chunk of stream) chunks.push(chunk);
-    const { ExitCode } = await exec.inspect();
-    return { code: ExitCode, output: Buffer.concat(chunks) };
+    return { code: (await overState(exec)).ExitCode, output: Buffer.concat(chunks) };
   }
 
   async remove() {
@@ -154,4 +161,4 @@ function useContainer(options) {
   });
 }
 
-module.exports = { TestContainer, useContainer, engineSocket, uniqueSleep };
+module.exports = { TestContainer, useContainer, engineSocket, overState, uniqueSleep };

@@ -126,6 +126,9 @@ impl SshFailure {
             "no route to host",
             "network is unreachable",
             "kex_exchange_identification",
+            // The other end was gone before ssh had written its first line.
+            "banner exchange",
+            "broken pipe",
         ]) {
             Self::Unreachable
         } else {
@@ -210,6 +213,14 @@ mod tests {
             ("ssh: connect to host h port 22: Connection refused", SshFailure::Unreachable),
             (
                 "ssh: Could not resolve hostname h: Name or service not known",
+                SshFailure::Unreachable,
+            ),
+            (
+                "kex_exchange_identification: Connection closed by remote host",
+                SshFailure::Unreachable,
+            ),
+            (
+                "banner exchange: Connection to UNKNOWN port 65535: Broken pipe",
                 SshFailure::Unreachable,
             ),
             ("/etc/x: line 1: Bad configuration option: nonsense", SshFailure::Failed),
