@@ -18,18 +18,28 @@ describe('a command that may have been started', () => {
   const fake = useFakeEngines();
 
   /** The engine behind a proxy: `asked(bytes)` is what it is asked, `told(bytes)` what is told; null holds it back. */
-  function proxied({ asked = (bytes) => bytes, told = (bytes) => bytes }) {
-    return fake((socket) => {
+  async function proxied({ asked = (bytes) => bytes, told = (bytes) => bytes }) {
+    const proxy = await fake((socket) => {
       const engine = net.connect(container.socketPath);
       const state = {};
-      socket.on('data', (bytes) => engine.write(asked(bytes, state)));
+      socket.on('data', (bytes) => {
+        proxy.exec ??= /exec\/(\w+)\/start/.exec(bytes)?.[1];
+        engine.write(asked(bytes, state));
+      });
       engine.on('data', (bytes) => {
         const passed = told(bytes, state);
         if (passed !== null) socket.write(passed);
       });
       for (const [one, other] of [[socket, engine], [engine, socket]]) one.on('error', () => {}).on('close', () => other.destroy());
     }, { raw: true });
+    return proxy;
   }
+
+  /** Waits until an exec is over; one that was never begun has no exit code. */
+  const over = (exec) => until('end of the command', async () => {
+    const { Running, ExitCode } = await container.docker.getExec(exec).inspect();
+    return !Running && ExitCode !== null;
+  });
 
   async function failing(engine, code) {
     const errors = [];
@@ -37,9 +47,9 @@ describe('a command that may have been started', () => {
     server.on('error', (error) => errors.push(error.code));
     const seconds = uniqueSleep();
     const peer = await scene.peer({ command: ['sleep', seconds] });
-    await container.started(`sleep ${seconds}`);
     await peer.waitFor(CODE.error);
     assert.equal((await peer.close()).code, 1011);
+    await over(engine.exec);
     assert.deepEqual(errors, [code]);
     await container.quiet(`sleep ${seconds}`);
   }
