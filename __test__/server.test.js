@@ -28,6 +28,7 @@ describe('constructor', () => {
     ['no server', { server: undefined }, { message: 'options.server is required' }],
     ['no containerId', { containerId: undefined }, { message: 'options.containerId is required' }],
     ['no path', { path: undefined }, { message: 'options.path is required' }],
+    ['a path with a query', { path: '/p?a' }, { code: 'DEW_BAD_OPTION' }],
     ['a wrapperCommand that is no array', { wrapperCommand: 'sh -c' }, { message: 'options.wrapperCommand must be an array!' }],
     ['a dockerSocket that is not there', { dockerSocket: '/no/such.sock' }, { code: 'ENOENT', syscall: 'stat' }],
     ['a dockerSocket that is no socket', { dockerSocket: __filename }, { message: 'Are you sure that docker is running?' }],

@@ -8,11 +8,15 @@ use std::{future::poll_fn, sync::Arc, time::Duration};
 use bytes::Bytes;
 use docker_exec_websocket::{
     client::{Client, ClientError, ClientEvent, ClientOptions},
-    server::{Server, ServerEvent, ServerOptions, SessionInfo},
+    server::{Handshake, PeerStream, Server, ServerEvent, ServerOptions, SessionInfo},
     session::OnDisconnect,
 };
 use engine::TestContainer;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, DuplexStream, duplex},
+    sync::mpsc,
+    time::timeout,
+};
 
 /// Far beyond what anything here takes, also on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -286,6 +290,56 @@ async fn closing_tells_every_peer_and_ends_every_command() {
         );
     }
     assert_eq!(bed.server.sessions(), []);
+}
+
+/// An end of a connection that is read byte by byte.
+struct Slow(DuplexStream);
+
+impl Slow {
+    async fn read(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        let read = timeout(DEADLINE, self.0.read_exact(&mut bytes)).await;
+        let _ = read.expect("nothing came").expect("the connection ended");
+        bytes
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_is_being_told_the_exit_code_hears_it_although_the_server_closes() {
+    let bed = Bed::new().await;
+    // It holds so little that everything waits for its reader.
+    let (near, far) = duplex(2);
+    let mut peer = Slow(near);
+    let headers = [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let request = Handshake {
+        method: "GET".to_owned(),
+        target: "/s?command=sh&command=-c&command=printf%20out;exit%203".to_owned(),
+        headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        remote_address: None,
+        secure: false,
+    };
+    assert!(bed.server.refusal(&request).is_none());
+    bed.server.accept(PeerStream::Bridge(Box::new(far)), Bytes::new(), &request).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.extend(peer.read(1).await);
+    }
+    assert_eq!(peer.read(3 + 6).await, b"\x82\x01\x64\x82\x04\x01out");
+    assert_eq!(peer.read(1).await, b"\x82", "what is said of the exit code");
+    let server = bed.server.clone();
+    let closing = tokio::spawn(async move { server.close().await });
+    // This thread runs everything: now the session knows of it.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(peer.read(3 + 4).await, b"\x02\xc8\x03\x88\x02\x03\xe8");
+    drop(peer);
+    timeout(DEADLINE, closing).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -88,6 +88,9 @@ impl ServerOptions {
         if !self.path.starts_with('/') {
             return bad("`path` must begin with a slash");
         }
+        if self.path.contains(['?', '#']) {
+            return bad("`path` must have no query and no fragment: no request would match it");
+        }
         if self.container.is_empty() {
             return bad("the container must be named");
         }

@@ -11,7 +11,10 @@ mod timer;
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -306,6 +309,11 @@ async fn join(
         sender.feed(ServerMessage::Stopped(exit_code).encode()).await?;
         sender.close(close_code::NORMAL, "").await
     };
+    // Whoever reads slowly is to hear it although the server closes, within the time for last words.
+    let overdue = async {
+        cancel.cancelled().await;
+        sleep(options.close_timeout).await;
+    };
     tokio::select! {
         biased;
         told = told => match told {
@@ -313,7 +321,7 @@ async fn join(
             Err(error) => SessionEnd::PeerFailed(error),
         },
         end = &mut reading => peer_end(end),
-        () = cancel.cancelled() => SessionEnd::Exited(exit_code),
+        () = overdue => SessionEnd::Exited(exit_code),
     }
 }
 

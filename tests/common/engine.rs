@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use docker_exec_websocket::engine::{
     Engine, EngineHost, EngineOptions, Exec, ExecSpec, ExecStream, OutputStream,
@@ -139,7 +140,7 @@ pub(crate) fn tty_spec(command: &[&str]) -> ExecSpec {
     ExecSpec { tty: true, ..spec(command) }
 }
 
-/// Reads a command's output to its end, then asks how it ended.
+/// Reads a command's output to its end, then asks how it ended: the engine may know that a moment later.
 pub(crate) async fn finish(exec: &Exec, stream: ExecStream) -> Transcript {
     let ExecStream { input, mut output } = stream;
     let mut transcript = Transcript::default();
@@ -150,7 +151,13 @@ pub(crate) async fn finish(exec: &Exec, stream: ExecStream) -> Transcript {
         }
     }
     drop(input);
-    transcript.exit_code = exec.state().await.unwrap().exit_code;
+    transcript.exit_code = loop {
+        let state = exec.state().await.unwrap();
+        if !state.running {
+            break state.exit_code;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
     transcript
 }
 
