@@ -369,8 +369,9 @@ declare namespace Docker {
     Privileged?: boolean;
     /** For its stdin; default none. */
     input?: string | Uint8Array;
-    /** Bytes of output, both streams together, beyond which it fails; default 64 MiB. */
+    /** Bytes of output, both streams together, beyond which it fails; default 64 MiB. The command goes on then. */
     outputLimit?: number;
+    /** Gives up waiting; the command goes on. */
     signal?: AbortSignal;
     abortSignal?: AbortSignal;
   }
