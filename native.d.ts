@@ -166,6 +166,16 @@ export declare class NativeExchange {
 export declare class NativeRequests {
   /** Does no I/O. */
   constructor(options: NativeEngineOptions)
+  /**
+   * What a command's environment must have for `endLeftover` to find it: `NAME=value`. None where
+   * that could not be used: within TLS.
+   */
+  mark(): string | null
+  /**
+   * Asks a command's processes to end, and ends them two seconds later. Resolves when that is done,
+   * as far as it could be.
+   */
+  endLeftover(leftover: NativeLeftover): Promise<void>
 }
 
 /** A server; closed when it is garbage. */
@@ -365,6 +375,18 @@ export interface NativeHandshake {
   remoteAddress?: string
   /** Whether the connection is encrypted. */
   secure: boolean
+}
+
+/** A command that nobody waits for any more. */
+export interface NativeLeftover {
+  /** What `mark` gave for its environment. */
+  mark: string
+  /** The container, by its whole id if that is known. */
+  container: string
+  /** Its first process in the engine's pid namespace, if that is known. */
+  pid?: number
+  /** The user that it was to run as. */
+  user?: string
 }
 
 /** What became of a call. */

@@ -9,7 +9,8 @@ const Dockerode = require('dockerode');
 
 const { Docker } = require('..');
 const { IMAGES, LABEL, runId } = require('../scripts/engine');
-const { engineSocket, useContainer } = require('./helpers/container');
+const { engineSocket, uniqueSleep, useContainer } = require('./helpers/container');
+const { within } = require('./helpers/deadline');
 const { useFakeEngines } = require('./helpers/fake-engine');
 
 const docker = () => new Docker({ socketPath: engineSocket() });
@@ -35,6 +36,39 @@ describe('container.run', () => {
     const run = new Docker({ socketPath: engine.socketPath }).getContainer('c').run(['cat'], { input: 5 });
     await assert.rejects(run, { code: 'DEW_BAD_OPTION' });
     assert.equal(engine.requests.length, 0);
+  });
+
+  it('ends a command that is given up, and what it has started', async () => {
+    const mark = uniqueSleep();
+    const controller = new AbortController();
+    const running = container().run(['sh', '-c', `trap "" HUP TERM; sleep ${mark} & sleep ${mark}; sleep ${mark}`], {
+      signal: controller.signal, Env: ['A=b'],
+    });
+    await test.started(mark);
+    controller.abort();
+    await assert.rejects(running, { name: 'AbortError' });
+    await test.quiet(mark);
+  });
+
+  it('ends a command that is given up while it starts', async () => {
+    const controller = new AbortController();
+    const events = await docker().getEvents({ filters: { container: [test.id], event: ['exec_start', 'exec_die'] } });
+    const ended = (async () => {
+      for await (const chunk of events) {
+        if (/exec_start/.test(chunk)) controller.abort();
+        if (/exec_die/.test(chunk)) return;
+      }
+    })();
+    const running = container().run(['sleep', uniqueSleep()], { signal: controller.signal });
+    await assert.rejects(running, { name: 'AbortError' });
+    await within('end of the command', ended);
+  });
+
+  it('ends a command that prints too much', async () => {
+    const mark = uniqueSleep();
+    const running = container().run(['sh', '-c', `yes; sleep ${mark}`], { outputLimit: 100_000 });
+    await assert.rejects(running, { code: 'DEW_ENGINE_OUTPUT_LIMIT' });
+    await test.quiet(mark);
   });
 
   it('has all of a long output', async () => {

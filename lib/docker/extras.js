@@ -8,6 +8,7 @@ const { isAbortSignal } = require('./arguments');
 // Loaded when somebody asks for it: most programs do without.
 const copying = () => require('./copy');
 const demux = () => require('./demux');
+const leftover = () => require('./leftover');
 const progress = () => require('./progress');
 const waiting = () => require('./wait');
 
@@ -22,7 +23,8 @@ const LONGEST_POLL_MS = 500;
 /** Methods of a container. */
 const container = {
   /**
-   * Runs a command in the container, to its end.
+   * Runs a command in the container, to its end. One that is given up, by `signal` or for too much
+   * output, is ended with everything that it has started, unless the engine is behind TLS.
    *
    * @param {string[]} command
    * @param {object} [options] `Env`, `User`, `WorkingDir`, `Privileged`; `input`: bytes or text for its
@@ -33,23 +35,18 @@ const container = {
     const giveUp = signal ?? abortSignal;
     // Found out later, it would leave the command waiting for input that never comes.
     if (!isInput(input)) throw badOption('options.input must be text or bytes');
+    const mark = await leftover().markFor(this.modem);
     const exec = await this.exec({
-      ...options, Cmd: command, Tty: false, AttachStdin: input !== undefined, AttachStdout: true, AttachStderr: true,
-      abortSignal: giveUp,
+      ...options, Env: [...options.Env ?? [], ...mark], Cmd: command, Tty: false, AttachStdin: input !== undefined,
+      AttachStdout: true, AttachStderr: true, abortSignal: giveUp,
     });
-    const stream = await exec.start({ hijack: true, stdin: input !== undefined, abortSignal: giveUp });
-    // The command may end without its input.
-    stream.on('error', () => {});
-    stream.end(input);
-    const output = { stdout: [], stderr: [] };
-    let size = 0;
-    for await (const { name, bytes } of demux().framesOf(stream)) {
-      size += bytes.length;
-      if (size > outputLimit) throw tooMuch(outputLimit);
-      output[name].push(bytes);
+    try {
+      return await toItsEnd(exec, { input, outputLimit, giveUp });
+    } catch (error) {
+      // The caller need not wait for that, nor hear that an engine which is gone could not do it.
+      leftover().end(this, exec, mark, options.User).catch(() => {});
+      throw error;
     }
-    const exitCode = await exitCodeOf(exec, giveUp);
-    return { stdout: Buffer.concat(output.stdout), stderr: Buffer.concat(output.stderr), exitCode };
   },
 
   /** @see {@link import('./wait').waitFor} */
@@ -123,6 +120,22 @@ container[DISPOSE] = removeMade({ force: true, v: true });
 /** Methods of a volume, and of a network. */
 const volume = { [DISPOSE]: removeMade({ force: true }) };
 const network = { [DISPOSE]: removeMade({}) };
+
+async function toItsEnd(exec, { input, outputLimit, giveUp }) {
+  const stream = await exec.start({ hijack: true, stdin: input !== undefined, abortSignal: giveUp });
+  // The command may end without its input.
+  stream.on('error', () => {});
+  stream.end(input);
+  const output = { stdout: [], stderr: [] };
+  let size = 0;
+  for await (const { name, bytes } of demux().framesOf(stream)) {
+    size += bytes.length;
+    if (size > outputLimit) throw tooMuch(outputLimit);
+    output[name].push(bytes);
+  }
+  const exitCode = await exitCodeOf(exec, giveUp);
+  return { stdout: Buffer.concat(output.stdout), stderr: Buffer.concat(output.stderr), exitCode };
+}
 
 const isInput = (input) => input === undefined || input === null || typeof input === 'string' || ArrayBuffer.isView(input);
 

@@ -369,9 +369,9 @@ declare namespace Docker {
     Privileged?: boolean;
     /** For its stdin; default none. */
     input?: string | Uint8Array;
-    /** Bytes of output, both streams together, beyond which it fails; default 64 MiB. The command goes on then. */
+    /** Bytes of output, both streams together, beyond which it fails and the command is ended; default 64 MiB. */
     outputLimit?: number;
-    /** Gives up waiting; the command goes on. */
+    /** Gives up, and ends the command with everything that it has started, unless the engine is behind TLS. */
     signal?: AbortSignal;
     abortSignal?: AbortSignal;
   }

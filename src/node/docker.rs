@@ -81,6 +81,8 @@ pub struct NativeRequest {
 #[napi]
 pub struct NativeRequests {
     requests: Requests,
+    /// The engine, unless it is within TLS.
+    plain: Option<EngineHost>,
 }
 
 #[napi]
@@ -93,7 +95,8 @@ impl NativeRequests {
         let host = with_ssh(host, options.ssh.take());
         let secure = if options.tls { Some(secure(&options, &host)?) } else { None };
         let connect_timeout = Duration::from_millis(options.connect_timeout.into());
-        Ok(Self { requests: Requests::new(host, secure, connect_timeout) })
+        let plain = secure.is_none().then(|| host.clone());
+        Ok(Self { requests: Requests::new(host, secure, connect_timeout), plain })
     }
 }
 
@@ -101,6 +104,11 @@ impl NativeRequests {
     /// What it is made of, for whatever else goes over its connections.
     pub(super) fn requests(&self) -> Requests {
         self.requests.clone()
+    }
+
+    /// The engine, if it can be asked without TLS.
+    pub(super) fn plain_host(&self) -> Option<&EngineHost> {
+        self.plain.as_ref()
     }
 }
 

@@ -15,6 +15,7 @@ mod docker;
 mod docker_answer;
 mod docker_build;
 mod docker_exchange;
+mod docker_leftover;
 mod docker_output;
 mod failure;
 mod options;
