@@ -266,6 +266,19 @@ describe('run()', () => {
     });
   }
 
+  it("leaves the output to whoever hears of its 'stream', for as long as they like", async () => {
+    let taken;
+    await new Promise((resolve, reject) => {
+      const options = { HostConfig: { NetworkMode: 'none' }, Labels: { [LABEL]: runId() } };
+      const running = docker().run(IMAGES.busybox, ['echo', 'out'], null, options, (error, _, container) => {
+        if (error) reject(error);
+        else container.remove().then(resolve, reject);
+      });
+      running.on('stream', (stream) => { taken = stream; });
+    });
+    assert.equal((await bytesOf(taken)).toString(), 'out\r\n');
+  });
+
   it('tells of its end when its streams have been given the last byte of output', async () => {
     let written = 0;
     const output = new Writable({

@@ -22,8 +22,8 @@ const DEFAULTS = {
  * Runs a command in a new container:
  * `run(image, command, streams[, createOptions][, startOptions][, callback])`.
  *
- * `streams` is a stream for all output, `[stdout, stderr]`, or nothing; they are ended with the
- * output. With a callback `(error, result, container)`, answers an emitter of `container`,
+ * `streams` is a stream for all output, `[stdout, stderr]`, or nothing: then the output is for who listens
+ * to `stream`, or for nobody. They are ended with the output. With a callback `(error, result, container)`, answers an emitter of `container`,
  * `stream`, `start` and `data`; without one, a promise of `[result, container]`. Either comes when
  * the streams have been given the last byte of output.
  */
@@ -42,7 +42,7 @@ function run(docker, args) {
 function inPromise(docker, args) {
   const found = {};
   return new docker.modem.Promise((resolve, reject) => {
-    perform(docker, args, found, () => {}).then((result) => resolve([result, found.container]), reject);
+    perform(docker, args, found, () => false).then((result) => resolve([result, found.container]), reject);
   });
 }
 
@@ -52,8 +52,9 @@ async function perform(docker, [image, command, streams, createOptions, startOpt
   found.container = container;
   tell('container', container);
   const stream = await container.attach({ stream: true, stdout: true, stderr: true });
-  tell('stream', stream);
-  const written = passOn(stream, streams);
+  // Without streams, whoever hears of it has the output.
+  const isTheirs = tell('stream', stream) && !streams;
+  const written = isTheirs ? undefined : passOn(stream, streams);
   try {
     await container.start({ ...startOptions });
   } catch (error) {
