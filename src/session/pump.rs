@@ -9,7 +9,11 @@ use std::{
 use bytes::Bytes;
 use tokio::{sync::oneshot, time::sleep};
 
-use super::{flow::Flow, stdin::StdinQueue, timer::Timer};
+use super::{
+    flow::{Flow, Words},
+    stdin::StdinQueue,
+    timer::Timer,
+};
 use crate::{
     engine::{Chunk, EngineError, Exec, ExecInput, ExecOutput, OutputStream, TerminalSize},
     protocol::{ClientMessage, DecodeError, ServerMessage, code},
@@ -68,7 +72,9 @@ pub(super) async fn send_output(
 ) -> Result<(), OutputError> {
     sender.send(ServerMessage::Resume.encode()).await?;
     loop {
-        send_words(sender, flow).await?;
+        if let Some(words) = flow.take_words() {
+            save_output_during(say(sender, words, flow), &mut output, exec).await?;
+        }
         if flow.is_peer_paused() {
             save_output_during(flow.changed.notified(), &mut output, exec).await;
             continue;
@@ -133,15 +139,14 @@ pub(super) async fn send_words_only(
     flow: &Flow,
 ) -> Result<std::convert::Infallible, TransportError> {
     loop {
-        send_words(sender, flow).await?;
+        if let Some(words) = flow.take_words() {
+            say(sender, words, flow).await?;
+        }
         flow.changed.notified().await;
     }
 }
 
-async fn send_words(sender: &mut PeerSender, flow: &Flow) -> Result<(), TransportError> {
-    let Some(words) = flow.take_words() else {
-        return Ok(());
-    };
+async fn say(sender: &mut PeerSender, words: Words, flow: &Flow) -> Result<(), TransportError> {
     flow.set_writing(true);
     for message in words.messages {
         sender.feed(message).await?;
