@@ -113,15 +113,16 @@ describe('an engine behind ssh', () => {
     sshd.current.configure([]);
     try {
       const privateKey = fs.readFileSync(sshd.current.at('id'));
-      assert.equal(`${await dockerAt(sshd, { privateKey }).ping()}`, 'OK');
-      const places = [process.env.XDG_RUNTIME_DIR, require('node:os').tmpdir()].filter(Boolean);
-      const folders = places.flatMap((place) => fs.readdirSync(place).filter((name) => name.startsWith('dew-ssh-'))
-        .map((name) => path.join(place, name)));
-      assert.ok(folders.length > 0);
-      for (const folder of folders) {
-        assert.equal(fs.statSync(folder).mode & 0o777, 0o700);
-        assert.ok(!fs.existsSync(path.join(folder, 'k')), `${folder} has a key`);
-      }
+      // A place of its own, since others may be at the same just now.
+      const place = fs.mkdtempSync(path.join(sshd.current.folder, 'run-'));
+      await withVariables({ XDG_RUNTIME_DIR: place }, async () => {
+        assert.equal(`${await dockerAt(sshd, { privateKey }).ping()}`, 'OK');
+      });
+      const [folder, ...others] = fs.readdirSync(place);
+      assert.match(folder, /^dew-ssh-/);
+      assert.deepEqual(others, []);
+      assert.equal(fs.statSync(path.join(place, folder)).mode & 0o777, 0o700);
+      assert.ok(!fs.existsSync(path.join(place, folder, 'k')), `${folder} has a key`);
     } finally {
       sshd.current.configure();
     }
