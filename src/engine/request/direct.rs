@@ -4,7 +4,6 @@
 //! bytes are copied once more. That is a third of the throughput of a log, and worse where its
 //! lines are short.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +13,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::chunks::Chunks;
 use super::error::RequestError;
-use super::hijacked::lost;
 use super::idle::Idle;
 use super::link::plain;
 use super::outgoing::Head;
 use super::response_head::{ResponseHead, parse, take_head};
 use super::socket_output::{Extent, SocketOutput};
-use super::{Content, EngineResponse, RequestBody, Requests};
+use super::{Content, EngineRequest, EngineResponse, RequestBody, Requests};
 use crate::engine::connect::Socket;
 use crate::engine::host::EngineHost;
 
@@ -36,17 +34,17 @@ pub(super) struct Wording {
 }
 
 /// The request as it is written, if it is one for a connection of its own.
-pub(super) fn wording(host: &EngineHost, head: &Head, body: &RequestBody) -> Option<Wording> {
-    let body = match body {
+pub(super) fn wording(host: &EngineHost, request: &EngineRequest) -> Option<Wording> {
+    let body = match &request.body {
         RequestBody::Empty => None,
         RequestBody::Bytes(bytes) if bytes.len() <= MAX_BODY => Some(bytes.clone()),
         _ => return None,
     };
     // The answer to HEAD has no body, whatever its headers say.
-    if head.method == "HEAD" {
+    if request.method == "HEAD" {
         return None;
     }
-    let text = head.text(host, body.as_ref().map(Bytes::len)).ok()?;
+    let text = Head::from(request).text(host, body.as_ref().map(Bytes::len)).ok()?;
     Some(Wording { text, body: body.unwrap_or_default() })
 }
 
@@ -63,7 +61,7 @@ pub(super) async fn send(
     // An engine that does not want all of a body may have said why.
     let (head, early) = match (read_head(host, &mut socket).await, sent) {
         (Ok(answer), _) => answer,
-        (Err(_), Err(error)) => return Err(lost(host, error)),
+        (Err(_), Err(error)) => return Err(RequestError::lost(host, error)),
         (Err(error), Ok(())) => return Err(error),
     };
     let (read, write) = socket.into_split();
@@ -113,18 +111,15 @@ async fn read_head(
     host: &EngineHost,
     socket: &mut Socket,
 ) -> Result<(AnswerHead, Vec<u8>), RequestError> {
-    let unreadable = |why| RequestError::Protocol {
-        host: host.clone(),
-        source: Arc::new(io::Error::other(why)),
-    };
+    let unreadable = |why| RequestError::unreadable(host, why);
     let mut bytes = Vec::with_capacity(READ_SIZE);
     let mut seen = 0;
     loop {
         bytes.reserve(READ_SIZE);
-        let read = socket.read_buf(&mut bytes).await.map_err(|error| lost(host, error))?;
+        let read =
+            socket.read_buf(&mut bytes).await.map_err(|error| RequestError::lost(host, error))?;
         if read == 0 {
-            let within = io::Error::other("the connection was closed within the answer");
-            return Err(lost(host, within));
+            return Err(RequestError::cut_short(host));
         }
         while let Some(head) = take_head(&mut bytes, seen).map_err(unreadable)? {
             if let Some(head) = parse(&head, AnswerHead::new).map_err(unreadable)? {

@@ -108,6 +108,21 @@ impl RequestError {
         }
     }
 
+    /// The error for a connection that broke.
+    pub(super) fn lost(host: &EngineHost, source: io::Error) -> Self {
+        Self::Lost { host: host.clone(), source: Arc::new(source) }
+    }
+
+    /// The error for a connection that was closed within an answer.
+    pub(super) fn cut_short(host: &EngineHost) -> Self {
+        Self::lost(host, io::Error::other("the connection was closed within the answer"))
+    }
+
+    /// The error for an answer that is none.
+    pub(super) fn unreadable(host: &EngineHost, why: &'static str) -> Self {
+        Self::Protocol { host: host.clone(), source: Arc::new(io::Error::other(why)) }
+    }
+
     /// The error for an engine that no connection could be made to.
     pub(super) fn unreachable(host: &EngineHost, source: io::Error) -> Self {
         match SshError::find(&source) {

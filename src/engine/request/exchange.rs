@@ -36,9 +36,9 @@ impl Exchange {
         headers: Vec<(String, String)>,
         length: Option<usize>,
     ) -> Result<String, RequestError> {
-        let head = Head { method, target, headers };
+        let head = Head { method: &method, target: &target, headers: &headers };
         let text = head.text(&self.host, length)?;
-        self.reader = AnswerReader::new(&head.method, self.limit);
+        self.reader = AnswerReader::new(head.method, self.limit);
         Ok(text)
     }
 
@@ -50,10 +50,7 @@ impl Exchange {
     pub fn take(&mut self, bytes: &[u8]) -> Result<Option<WholeAnswer>, RequestError> {
         self.reader.take(bytes).map_err(|flaw| match flaw {
             Flaw::TooLong(limit) => RequestError::AnswerLimit { limit },
-            Flaw::Unreadable(why) => RequestError::Protocol {
-                host: (*self.host).clone(),
-                source: Arc::new(io::Error::other(why)),
-            },
+            Flaw::Unreadable(why) => RequestError::unreadable(&self.host, why),
         })
     }
 
@@ -63,8 +60,7 @@ impl Exchange {
     ///
     /// `Lost` if this one is not.
     pub fn end(&mut self) -> Result<WholeAnswer, RequestError> {
-        let within = || io::Error::other("the connection was closed within the answer");
-        self.reader.end().ok_or_else(|| self.lost(within()))
+        self.reader.end().ok_or_else(|| RequestError::cut_short(&self.host))
     }
 
     /// Whether the head of the answer is there.
@@ -76,7 +72,7 @@ impl Exchange {
     /// The error for a connection that broke by `source`.
     #[must_use]
     pub fn lost(&self, source: io::Error) -> RequestError {
-        RequestError::Lost { host: (*self.host).clone(), source: Arc::new(source) }
+        RequestError::lost(&self.host, source)
     }
 
     /// The error for an engine that was silent for `after`.

@@ -108,11 +108,7 @@ impl StreamOutput {
                 Poll::Ready(io::Result::Ok(Bytes::copy_from_slice(buffer.filled())))
             })
         });
-        let bytes = reading.await.map_err(|error| lost(&self.host, error))?;
+        let bytes = reading.await.map_err(|error| RequestError::lost(&self.host, error))?;
         Ok((!bytes.is_empty()).then_some(bytes))
     }
-}
-
-pub(super) fn lost(host: &EngineHost, error: io::Error) -> RequestError {
-    RequestError::Lost { host: host.clone(), source: Arc::new(error) }
 }

@@ -160,10 +160,16 @@ impl Requests {
     ///
     /// Any but `AnswerLimit`. No status is an error.
     pub async fn send(&self, request: EngineRequest) -> Result<EngineResponse, RequestError> {
-        let request = match self.send_directly(request).await {
-            Ok(answer) => return answer,
-            Err(request) => request,
-        };
+        if let Some(timeout) = self.direct.filter(|_| request.direct)
+            && let Some(wording) = direct::wording(&self.host, &request)
+        {
+            let idle = Idle::new(request.idle_timeout);
+            let sending = direct::send(self, wording, timeout, idle.clone());
+            return idle
+                .watch(sending)
+                .await
+                .unwrap_or_else(|Silent(after)| Err(self.silent(after)));
+        }
         let (response, idle) = self.head(request).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(self.with_body(response, idle));
@@ -172,26 +178,6 @@ impl Requests {
         let (input, output) = hijacked::split(&self.host, self.taken_over(response).await?)?;
         let content = Content::Hijacked(input, output);
         Ok(EngineResponse { status: 101, reason, headers, content })
-    }
-
-    /// The same on a connection of its own; gives back what is not for one.
-    async fn send_directly(
-        &self,
-        request: EngineRequest,
-    ) -> Result<Result<EngineResponse, RequestError>, EngineRequest> {
-        let EngineRequest { method, target, headers, body, idle_timeout, direct } = request;
-        let head = Head { method, target, headers };
-        let wording = self
-            .direct
-            .filter(|_| direct)
-            .and_then(|timeout| Some((timeout, direct::wording(&self.host, &head, &body)?)));
-        let Some((timeout, wording)) = wording else {
-            let Head { method, target, headers } = head;
-            return Err(EngineRequest { method, target, headers, body, idle_timeout, direct });
-        };
-        let idle = Idle::new(idle_timeout);
-        let sending = direct::send(self, wording, timeout, idle.clone());
-        Ok(idle.watch(sending).await.unwrap_or_else(|Silent(after)| Err(self.silent(after))))
     }
 
     /// The same, for a connection that is to speak another protocol afterwards.
@@ -250,9 +236,8 @@ impl Requests {
         idle: &Idle,
     ) -> Result<Response<Incoming>, RequestError> {
         let EngineRequest { method, target, headers, body, .. } = request;
-        let parts = Head { method, target, headers };
-        let asks =
-            matches!(parts.method.as_str(), "GET" | "HEAD") && matches!(body, RequestBody::Empty);
+        let parts = Head { method: &method, target: &target, headers: &headers };
+        let asks = matches!(parts.method, "GET" | "HEAD") && matches!(body, RequestBody::Empty);
         let _waiting = self.demand.count();
         let mut body = Some(body);
         let mut retries = RETRIES;

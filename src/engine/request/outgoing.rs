@@ -12,7 +12,7 @@ use hyper::header::{
 use hyper::{Method, Request, Uri};
 
 use super::idle::Idle;
-use super::{Body, RequestBody, RequestError};
+use super::{Body, EngineRequest, RequestBody, RequestError};
 use crate::engine::hijack::host_header;
 use crate::engine::host::EngineHost;
 
@@ -21,13 +21,19 @@ const NOT_HERE: [HeaderName; 6] =
     [CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRANSFER_ENCODING, UPGRADE];
 
 /// A request without its body, which can be sent only once.
-pub(super) struct Head {
-    pub(super) method: String,
-    pub(super) target: String,
-    pub(super) headers: Vec<(String, String)>,
+pub(super) struct Head<'a> {
+    pub(super) method: &'a str,
+    pub(super) target: &'a str,
+    pub(super) headers: &'a [(String, String)],
 }
 
-impl Head {
+impl<'a> From<&'a EngineRequest> for Head<'a> {
+    fn from(EngineRequest { method, target, headers, .. }: &'a EngineRequest) -> Self {
+        Self { method, target, headers }
+    }
+}
+
+impl Head<'_> {
     /// For hyper.
     pub(super) fn request(
         &self,
@@ -39,7 +45,7 @@ impl Head {
         let method = Method::from_bytes(self.method.as_bytes())
             .map_err(|_| invalid(format!("{:?} is no method", self.method)))?;
         // The name is not looked up: all requests go to the engine's host.
-        let uri = Some(&self.target)
+        let uri = Some(self.target)
             .filter(|target| target.starts_with('/'))
             .and_then(|target| format!("http://engine{target}").parse::<Uri>().ok())
             .ok_or_else(|| invalid(format!("{:?} is no path", self.target)))?;
@@ -47,7 +53,7 @@ impl Head {
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
-        for (name, value) in &self.headers {
+        for (name, value) in self.headers {
             let (name, value) = match (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
                 (Ok(known), Ok(value)) => (known, value),
                 _ => {

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 
 use super::chunks::{Chunks, Part};
 use super::error::RequestError;
-use super::hijacked::{SCRATCH, lost};
+use super::hijacked::SCRATCH;
 use super::idle::{Idle, Silent};
 use crate::engine::connect::{ReadHalf, WriteHalf};
 use crate::engine::host::EngineHost;
@@ -82,7 +82,7 @@ impl SocketOutput {
         }
         poll_fn(|cx| self.reading().pace.poll_rest(cx)).await;
         match self.idle.watch(self.read.readable()).await {
-            Ok(outcome) => outcome.map_err(|error| lost(&self.host, error)),
+            Ok(outcome) => outcome.map_err(|error| RequestError::lost(&self.host, error)),
             Err(Silent(after)) => {
                 Err(RequestError::IdleTimeout { host: (*self.host).clone(), after })
             }
@@ -107,7 +107,7 @@ impl SocketOutput {
                     Ok(0) => return self.ended(extent),
                     Ok(count) => count,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                    Err(error) => return Err(lost(&self.host, error)),
+                    Err(error) => return Err(RequestError::lost(&self.host, error)),
                 }
             } else {
                 let count = early.len().min(wanted.len());
@@ -115,7 +115,9 @@ impl SocketOutput {
                 count
             };
             *taken += count;
-            let kept = extent.keep(&mut wanted[..count]).map_err(|why| self.unreadable(why))?;
+            let kept = extent
+                .keep(&mut wanted[..count])
+                .map_err(|why| RequestError::unreadable(&self.host, why))?;
             if kept > 0 {
                 return Ok(Some(kept));
             }
@@ -142,15 +144,9 @@ impl SocketOutput {
 
     fn ended(&self, extent: &mut Extent) -> Result<Option<usize>, RequestError> {
         if *extent != Extent::Connection {
-            let within = io::Error::other("the connection was closed within the answer");
-            return Err(lost(&self.host, within));
+            return Err(RequestError::cut_short(&self.host));
         }
         Ok(Some(0))
-    }
-
-    fn unreadable(&self, why: &'static str) -> RequestError {
-        let (host, source) = ((*self.host).clone(), Arc::new(io::Error::other(why)));
-        RequestError::Protocol { host, source }
     }
 }
 
