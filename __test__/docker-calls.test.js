@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { AsyncLocalStorage } = require('node:async_hooks');
 
 const { Docker } = require('..');
-const { until } = require('./helpers/deadline');
+const { stall, until } = require('./helpers/deadline');
 const { bodyOf, useFakeEngines } = require('./helpers/fake-engine');
 const { runScript, startScript } = require('./helpers/script');
 
@@ -153,7 +153,7 @@ describe('a small call', () => {
     assert.equal(error.code, 'DEW_ENGINE_IDLE_TIMEOUT');
     assert.match(error.message, /was silent for 400 ms/);
     await docker.info();
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await stall(600);
     await docker.info();
     assert.equal(engine.connections, 2);
   });

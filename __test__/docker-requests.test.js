@@ -9,7 +9,7 @@ const { PassThrough, Readable } = require('node:stream');
 const { Docker, DockerError } = require('..');
 const { selfSigned } = require('./helpers/certificate');
 const { bodyOf, useFakeEngines } = require('./helpers/fake-engine');
-const { atRest, until, within } = require('./helpers/deadline');
+const { atRest, stall, until, within } = require('./helpers/deadline');
 
 const ok = (_, response) => response.end('{}');
 const json = (value, status = 200) => (_, response) => {
@@ -182,7 +182,7 @@ describe('an engine that is silent', () => {
     const engine = await fake(async (_, response) => {
       for (let piece = 0; piece < 6; piece += 1) {
         response.write('x');
-        await new Promise((resolve) => setTimeout(resolve, 150));
+        await stall(150);
       }
     });
     const stream = await new Docker({ socketPath: engine.socketPath, timeout: 600 }).getEvents();

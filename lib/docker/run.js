@@ -23,9 +23,9 @@ const DEFAULTS = {
  * `run(image, command, streams[, createOptions][, startOptions][, callback])`.
  *
  * `streams` is a stream for all output, `[stdout, stderr]`, or nothing: then the output is for who listens
- * to `stream`, or for nobody. They are ended with the output. With a callback `(error, result, container)`, answers an emitter of `container`,
- * `stream`, `start` and `data`; without one, a promise of `[result, container]`. Either comes when
- * the streams have been given the last byte of output.
+ * to `stream`, or for nobody. They are ended with the output. With a callback `(error, result, container)`,
+ * answers an emitter of `container`, `stream`, `start` and `data`; without one, a promise of
+ * `[result, container]`. Either comes when the streams have been given the last byte of output.
  */
 function run(docker, args) {
   const last = args.at(-1);
