@@ -3,7 +3,6 @@
 use std::{io, time::Duration};
 
 use http::{HeaderName, HeaderValue, Uri};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::{
     client_async,
@@ -13,7 +12,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{KeepAlive, Peer, PeerStream, SERVER_HEADER, TlsOptions, opening::Opening};
+use super::{KeepAlive, Peer, PeerStream, SERVER_HEADER, TlsOptions, loopback, opening::Opening};
 
 /// The most that is kept of the body of a refusal, in bytes.
 const REFUSAL_BODY: usize = 1024;
@@ -213,7 +212,7 @@ async fn open(target: Target, options: &ConnectOptions) -> Result<(Peer, bool), 
     let stream = match target.place {
         Place::Tcp { host, port, tls } => {
             let name = host.trim_start_matches('[').trim_end_matches(']');
-            let tcp = TcpStream::connect((name, port)).await.map_err(unreachable)?;
+            let tcp = loopback::connect(name, port).await.map_err(unreachable)?;
             match tls {
                 None => PeerStream::Tcp(tcp),
                 Some(connector) => {

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Handshake, PeerStream, Refusal};
+use super::{Handshake, PeerStream, Refusal, loopback};
 
 /// The most bytes that a request's line and headers may have together. hyper's smallest.
 const MAX_HEAD: usize = 8192;
@@ -68,7 +68,9 @@ impl Listener {
     ///
     /// The system's, such as an address in use.
     pub async fn bind(addresses: &[SocketAddr]) -> io::Result<Self> {
-        TcpListener::bind(addresses).await.map(Self)
+        let listener = TcpListener::bind(addresses).await?;
+        loopback::prepare(&listener);
+        Ok(Self(listener))
     }
 
     /// The address that it listens on.

@@ -18,6 +18,7 @@ mod frames;
 mod inbound;
 mod keep_alive;
 mod listen;
+mod loopback;
 mod opening;
 mod outbound;
 mod peer;
