@@ -27,7 +27,7 @@ export declare class ByteReader {
   close(): void
 }
 
-/** The end of a pipe that JavaScript writes. */
+/** The end that JavaScript writes. */
 export declare class ByteWriter {
   /** Copies the bytes from `offset` on, as far as there is room; answers how many were taken. */
   push(bytes: Buffer, offset: number): number

@@ -318,6 +318,22 @@ describe('client', () => {
       assert.equal((await talk.text()).stdout, words.join(''));
     });
 
+    it('keys and pastes keep their order, whether they come alone or together', async () => {
+      const talk = await scene.open({ command: ['cat'] });
+      const { stdin } = talk.client;
+      const sizes = [1, 1, 3, 900, 1, 1500, 2, 70_000, 1, 1, 300_000, 1];
+      const written = [];
+      for (let number = 0; number < 600; number++) {
+        written.push(Buffer.alloc(sizes[number % sizes.length], `${number},`));
+        // Alone: so that the client is at rest by then. Every other one comes right behind it.
+        if (number % 2 === 0) await new Promise((resolve) => { setTimeout(resolve, number % 3); });
+        stdin.write(written[number]);
+      }
+      stdin.end();
+      const { stdout } = await talk.text();
+      assert.ok(stdout === Buffer.concat(written).toString());
+    });
+
     it('input for a command that has ended is no error, and stdin finishes', async () => {
       const talk = await scene.open({ command: ['true'] });
       const source = new PassThrough();

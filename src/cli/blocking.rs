@@ -8,10 +8,9 @@ use std::{
     thread::{self, Thread},
 };
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::pipe::Pipe;
+use crate::{client::Client, pipe::Pipe};
 
 /// Bytes that one read asks for.
 const READ: usize = 64 * 1024;
@@ -32,9 +31,9 @@ fn waker() -> Waker {
     Waker::from(Arc::new(Unpark(thread::current())))
 }
 
-/// Reads `from` into `pipe` until its end, then pushes `last`. The thread is not waited for: it
+/// Reads `from` until its end, as `client`'s input, and then ends that. The thread is not waited for: it
 /// may be stuck in a read for ever, and ends with the process.
-pub(super) fn feed(mut from: impl Read + Send + 'static, pipe: Arc<Pipe>, last: Bytes) {
+pub(super) fn feed(mut from: impl Read + Send + 'static, client: Client) {
     thread::spawn(move || {
         let waker = waker();
         let mut buffer = vec![0; READ];
@@ -53,14 +52,14 @@ pub(super) fn feed(mut from: impl Read + Send + 'static, pipe: Arc<Pipe>, last: 
                 }
             };
             let mut rest = &buffer[..count];
-            while !rest.is_empty() && !pipe.is_closed() {
-                rest = &rest[pipe.push_slice(rest)..];
-                if !rest.is_empty() && !pipe.arm_writer(&waker) {
+            while !rest.is_empty() && !client.input().is_closed() {
+                rest = &rest[client.write_input(rest)..];
+                if !rest.is_empty() && !client.input().arm_writer(&waker) {
                     thread::park();
                 }
             }
         }
-        pipe.push(last);
+        client.end_input();
     });
 }
 

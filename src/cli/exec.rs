@@ -13,10 +13,7 @@ use super::{
     Failure, args, blocking, say,
     system::{self, Signal, Signals},
 };
-use crate::{
-    client::{Client, ClientEvent, ClientOptions, TlsOptions},
-    protocol::ClientMessage,
-};
+use crate::client::{Client, ClientEvent, ClientOptions, TlsOptions};
 
 /// The signal that says that nobody reads.
 const SIGPIPE: i32 = 13;
@@ -37,11 +34,10 @@ pub(super) async fn run(arguments: args::Exec) -> Result<i32, Failure> {
     };
 
     let raw = if tty { system::Raw::enter() } else { None };
-    let end = ClientMessage::End.encode();
     if arguments.no_stdin {
-        client.input().push(end);
+        client.end_input();
     } else {
-        blocking::feed(io::stdin(), Arc::clone(client.input()), end);
+        blocking::feed(io::stdin(), client.clone());
     }
     let mut stdout = blocking::drain(Arc::clone(client.stdout()), system::stdout());
     let stderr = blocking::drain(Arc::clone(client.stderr()), io::stderr());

@@ -8,7 +8,7 @@ mod options;
 mod outbox;
 mod run;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
@@ -16,7 +16,7 @@ pub use crate::transport::{KeepAlive, PeerStream, TlsOptions};
 use crate::{
     pipe::Pipe,
     protocol::{ClientMessage, code},
-    transport::{self, ConnectError, Peer, TransportError},
+    transport::{self, ConnectError, Peer, Shortcut, TransportError},
 };
 pub use options::ClientOptions;
 use outbox::Outbox;
@@ -95,7 +95,11 @@ struct Shared {
     stdout: Arc<Pipe>,
     stderr: Arc<Pipe>,
     outbox: Outbox,
+    shortcut: Shortcut,
 }
+
+/// Longer input is no key, and takes its way through the queue.
+const KEY: usize = 1024;
 
 impl Client {
     /// Connects, asks for the command, and returns when the WebSocket is open: before the
@@ -128,18 +132,33 @@ impl Client {
     }
 
     fn start(peer: Peer, modern: bool, options: &ClientOptions, events: ClientEvents) -> Self {
+        let (sender, receiver) = peer.split();
         let client = Self(Arc::new(Shared {
             input: Pipe::with_prefix(options.input_limit, code::STDIN),
             stdout: Pipe::new(options.output_limit),
             stderr: Pipe::new(options.output_limit),
             outbox: Outbox::new(modern),
+            shortcut: sender.shortcut(),
         }));
         let close_timeout = options.close_timeout;
-        tokio::spawn(run::run(Arc::clone(&client.0), peer, close_timeout, events));
+        let halves = (sender, receiver);
+        tokio::spawn(run::run(Arc::clone(&client.0), halves, close_timeout, events));
         client
     }
 
-    /// The way to the server. [`Pipe::push_slice`] makes messages of input bytes;
+    /// Takes input for the command as far as there is room; answers how many bytes that was, and
+    /// [`Pipe::arm_writer`] of [`Client::input`] tells when there is more. A key that comes alone
+    /// is written by the calling thread, without waking the client's task.
+    #[must_use]
+    pub fn write_input(&self, bytes: &[u8]) -> usize {
+        let shared = &self.0;
+        let message = || ClientMessage::Stdin(Bytes::copy_from_slice(bytes)).encode();
+        let is_sent = (1..=KEY).contains(&bytes.len())
+            && shared.outbox.send_key(Instant::now(), &shared.input, &shared.shortcut, message);
+        if is_sent { bytes.len() } else { shared.input.push_slice(bytes) }
+    }
+
+    /// The queue on the way to the server: [`Client::write_input`] makes messages of input bytes,
     /// [`Pipe::push`] sends a whole message, whatever it is, in order with the input. Both wait
     /// until the server takes input. `ClientMessage::End` ends the input.
     #[must_use]

@@ -14,7 +14,7 @@ use super::{ClientError, ClientEvent, ClientEvents, Shared, outbox::Outbox};
 use crate::{
     pipe::Pipe,
     protocol::{ClientMessage, ServerMessage},
-    transport::{Incoming, Peer, PeerReceiver, PeerSender, Pulse, TransportError, close_code},
+    transport::{Incoming, PeerReceiver, PeerSender, Pulse, TransportError, close_code},
 };
 
 /// Input that is gathered before it is written out.
@@ -45,11 +45,10 @@ enum End {
 /// Runs one client to its end.
 pub(super) async fn run(
     shared: Arc<Shared>,
-    peer: Peer,
+    (mut sender, mut receiver): (PeerSender, PeerReceiver),
     close_timeout: Duration,
     events: ClientEvents,
 ) {
-    let (mut sender, mut receiver) = peer.split();
     let mut told_error = false;
     let end = {
         let sending = pin!(send(&mut sender, &shared.input, &shared.outbox));
@@ -65,6 +64,7 @@ pub(super) async fn run(
             () = overdue(&shared.outbox, close_timeout) => End::Terminated,
         }
     };
+    shared.outbox.stop();
     // A failed write may be the echo of a close that is still to be read, with the exit code
     // before it: look at what the server sent.
     let end = match end {
@@ -163,7 +163,7 @@ async fn send(
         tokio::select! {
             biased;
             () = outbox.changed.notified() => {}
-            Some(first) = poll_fn(|cx| input.poll_next(cx)), if outbox.is_taking() => {
+            Some(first) = poll_fn(|cx| outbox.poll_input(input, cx)), if outbox.is_taking() => {
                 let mut gathered = first.len();
                 sender.feed(first).await?;
                 while gathered < BATCH && let Some(next) = input.pop() {

@@ -70,7 +70,7 @@ impl NativeBridge {
     /// Takes bytes from the socket.
     #[napi]
     pub fn input(&self) -> ByteWriter {
-        ByteWriter::new(&self.ends.input, self.channel.signal(INPUT))
+        ByteWriter::new(Arc::clone(&self.ends.input), self.channel.signal(INPUT))
     }
 
     /// Gives bytes for the socket.

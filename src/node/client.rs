@@ -228,7 +228,7 @@ impl NativeClient {
     /// message, with its code.
     #[napi]
     pub fn stdin(&self) -> Option<ByteWriter> {
-        Some(ByteWriter::new(self.client()?.input(), self.signal(STDIN)))
+        Some(ByteWriter::new(self.client()?.clone(), self.signal(STDIN)))
     }
 
     /// Tells the terminal's size.

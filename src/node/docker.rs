@@ -175,7 +175,7 @@ impl NativeDial {
     /// The request's body, or what is sent on a hijacked connection.
     #[napi]
     pub fn input(&self) -> ByteWriter {
-        ByteWriter::new(&self.input, self.channel.signal(INPUT))
+        ByteWriter::new(Arc::clone(&self.input), self.channel.signal(INPUT))
     }
 
     /// Drops the connection. No event follows.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use napi::bindgen_prelude::BufferSlice;
 use napi_derive::napi;
 
-use crate::pipe::Pipe;
+use crate::{client::Client, pipe::Pipe};
 
 /// Where bytes for JavaScript come from.
 pub(super) trait ByteSource: Send + Sync {
@@ -85,16 +85,43 @@ impl ByteReader {
     }
 }
 
-/// The end of a pipe that JavaScript writes.
+/// Where bytes of JavaScript's go.
+pub(super) trait ByteSink: Send + Sync {
+    /// The queue that they wait in.
+    fn queue(&self) -> &Pipe;
+
+    /// Copies as much of `bytes` as there is room for; answers how many bytes that was.
+    fn push_slice(&self, bytes: &[u8]) -> usize {
+        self.queue().push_slice(bytes)
+    }
+}
+
+impl ByteSink for Arc<Pipe> {
+    fn queue(&self) -> &Pipe {
+        self
+    }
+}
+
+impl ByteSink for Client {
+    fn queue(&self) -> &Pipe {
+        self.input()
+    }
+
+    fn push_slice(&self, bytes: &[u8]) -> usize {
+        self.write_input(bytes)
+    }
+}
+
+/// The end that JavaScript writes.
 #[napi]
 pub struct ByteWriter {
-    pipe: Arc<Pipe>,
+    sink: Box<dyn ByteSink>,
     signal: Waker,
 }
 
 impl ByteWriter {
-    pub(super) fn new(pipe: &Arc<Pipe>, signal: Waker) -> Self {
-        Self { pipe: Arc::clone(pipe), signal }
+    pub(super) fn new(sink: impl ByteSink + 'static, signal: Waker) -> Self {
+        Self { sink: Box::new(sink), signal }
     }
 }
 
@@ -104,34 +131,34 @@ impl ByteWriter {
     #[napi]
     pub fn push(&self, bytes: BufferSlice, offset: u32) -> u32 {
         let bytes = bytes.get(offset as usize..).unwrap_or_default();
-        u32::try_from(self.pipe.push_slice(bytes)).unwrap_or(u32::MAX)
+        u32::try_from(self.sink.push_slice(bytes)).unwrap_or(u32::MAX)
     }
 
     /// Takes the bytes as one piece that is neither split nor changed. `false`: there is no room
     /// for more now.
     #[napi]
     pub fn push_whole(&self, bytes: BufferSlice) -> bool {
-        self.pipe.push(Bytes::copy_from_slice(&bytes))
+        self.sink.queue().push(Bytes::copy_from_slice(&bytes))
     }
 
     /// Asks for the signal when there is room. `true`: there is room now, and the signal will
     /// not come.
     #[napi]
     pub fn arm(&self) -> bool {
-        self.pipe.arm_writer(&self.signal)
+        self.sink.queue().arm_writer(&self.signal)
     }
 
     /// Bytes that were taken and not read yet.
     #[napi(getter)]
     pub fn pending(&self) -> f64 {
         #[allow(clippy::cast_precision_loss)] // memory has fewer than 2^53 bytes
-        let pending = self.pipe.len() as f64;
+        let pending = self.sink.queue().len() as f64;
         pending
     }
 
     /// Says that nothing more will be written.
     #[napi]
     pub fn end(&self) {
-        self.pipe.end();
+        self.sink.queue().end();
     }
 }

@@ -30,7 +30,9 @@ pub use accept::{Handshake, Origins, Refusal};
 pub use connect::{ConnectError, ConnectOptions, connect};
 pub use keep_alive::{KeepAlive, Pulse};
 pub use listen::{HandshakeLimits, Listener, Route};
-pub use peer::{Incoming, Peer, PeerReceiver, PeerSender, TransportError, close_code};
+pub use peer::{
+    Incoming, Peer, PeerReceiver, PeerSender, Sent, Shortcut, TransportError, close_code,
+};
 pub use stream::{BridgeIo, PeerStream};
 pub use tls::TlsOptions;
 

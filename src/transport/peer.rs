@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -102,7 +102,8 @@ struct Shared {
     heart: Heart,
 }
 
-/// Both halves are polled by one task, so the lock is never contended.
+/// Both halves are polled by one task, so the lock is hardly ever contended: a [`Shortcut`] only
+/// tries to take it.
 type Handle = Arc<Mutex<Shared>>;
 
 fn locked<R>(handle: &Handle, act: impl FnOnce(&mut Shared) -> R) -> R {
@@ -142,10 +143,47 @@ impl Peer {
     }
 }
 
+/// A way past the task that has the halves, for a thread that would have to wake it. It keeps
+/// nothing open.
+pub struct Shortcut(Weak<Mutex<Shared>>);
+
+/// What became of a message that took the [`Shortcut`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It is on its way.
+    Whole,
+    /// It is in its place in the order, and waits for [`PeerSender::flush`], which tells of a
+    /// failure too.
+    Queued,
+    /// Nothing was done: somebody else is at the connection, or it takes no shortcuts.
+    No,
+}
+
+impl Shortcut {
+    /// Sends one message, if that can be done at once and nothing waits to be sent before it. Never
+    /// blocks. The task must not be between two messages of its own whose order matters.
+    #[must_use]
+    pub fn try_send(&self, wire: Bytes) -> Sent {
+        let Some(handle) = self.0.upgrade() else { return Sent::No };
+        let Ok(mut shared) = handle.try_lock() else { return Sent::No };
+        match shared.socket.try_send(Frame::Binary(wire)) {
+            Some(true) => Sent::Whole,
+            Some(false) => Sent::Queued,
+            None => Sent::No,
+        }
+    }
+}
+
 /// The half that sends.
 pub struct PeerSender(Handle);
 
 impl PeerSender {
+    /// A way to send without the task that has this half.
+    #[must_use]
+    pub fn shortcut(&self) -> Shortcut {
+        Shortcut(Arc::downgrade(&self.0))
+    }
+
     async fn put(&mut self, frame: Frame) -> Result<(), TransportError> {
         poll_fn(|cx| locked(&self.0, |shared| shared.socket.poll_ready(cx))).await?;
         locked(&self.0, |shared| shared.socket.queue(frame))

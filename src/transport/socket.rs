@@ -7,7 +7,7 @@ use std::{
     cell::Cell,
     io,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -249,6 +249,19 @@ impl Socket {
         }
         ready!(self.poll_write(cx, 0))?;
         Pin::new(&mut self.stream).poll_flush(cx).map_err(|error| TransportError::Lost(Some(error)))
+    }
+
+    /// Writes a frame now, as far as the system takes it, if nothing is to be written before it;
+    /// `None` if there is, and nothing was done. `Some(false)`: the rest waits for
+    /// [`Socket::poll_flush`], which also tells of a failure. Wakes nobody.
+    pub(super) fn try_send(&mut self, frame: Frame) -> Option<bool> {
+        let is_free = self.outbound.len() == 0 && self.pong.is_none() && !self.answering;
+        if !is_free || self.close_sent || self.failed || !self.stream.is_plain_socket() {
+            return None;
+        }
+        self.push(frame).ok()?;
+        let mut nobody = Context::from_waker(Waker::noop());
+        Some(matches!(self.poll_write(&mut nobody, 0), Poll::Ready(Ok(()))))
     }
 
     fn poll_write(

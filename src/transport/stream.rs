@@ -52,6 +52,17 @@ impl PeerStream {
         let _ = socket2::SockRef::from(tcp).set_tcp_keepalive(&keep_alive);
     }
 
+    /// Whether any thread may write to it, which then waits for nothing: the other kinds have
+    /// more to do than that, and may owe it to the task that reads.
+    pub(super) fn is_plain_socket(&self) -> bool {
+        match self {
+            Self::Tcp(_) => true,
+            #[cfg(unix)]
+            Self::Unix(_) => true,
+            Self::Tls(_) | Self::Bridge(_) => false,
+        }
+    }
+
     /// Makes the coming drop cut the connection at once: what is still to be sent is lost, and
     /// the other end is told by a reset instead of never, should it not be reading.
     pub(super) fn set_abort(&self) {
