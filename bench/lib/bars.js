@@ -44,8 +44,10 @@ const BARS = [
   { figure: 'stdin ceiling on one core, of socat', bar: atLeast(0.8), digits: 2, seen: ({ ceiling }) => all(ceiling, (one) => one.input.ratio) },
   { figure: 'echo p50 over the engine, Node client', bar: atMost(0.1), digits: 2, unit: ' ms',
     seen: ({ echo }) => each(echo, ['adopted', 'port', 'dewNode'], (one, { engine }) => quantile(one, 0.5) - quantile(engine, 0.5)) },
-  ...['steady', 'flood'].map((load) => ({
-    figure: `echo p99 over the engine beside 100 sessions ${load === 'steady' ? 'of 1 MB/s' : 'that flood'}`, bar: atMost(1), digits: 2, unit: ' ms',
+  ...Object.entries({
+    single: 'one session that floods', steady: '100 sessions of 1 MB/s', flood: '100 sessions that flood',
+  }).map(([load, others]) => ({
+    figure: `echo p99 over the engine beside ${others}`, bar: atMost(1), digits: 2, unit: ' ms',
     seen: ({ busy }) => all(busy?.[load], (one, { engine }) => one.quantiles[1] - engine.quantiles[1]),
   })),
   { figure: 'connect to first byte p50 over the engine, real', bar: atMost(1), digits: 2, unit: ' ms', seen: ({ start }) => starts(start) },

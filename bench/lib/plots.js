@@ -69,6 +69,7 @@ const PLOTS = {
     title: 'From a key to its echo', axis: 'milliseconds', logarithmic: true,
     groups: groups([
       ...[0.5, 0.99].map((q) => ({ label: `real engine, alone, p${q * 100}`, bars: bars(echo, peer, (times) => quantile(times, q)) })),
+      { label: 'fake engine, beside one session that takes all it can, p99', bars: bars(busy?.single, server, ({ quantiles }) => quantiles[1]) },
       { label: 'fake engine, beside 100 sessions of 1 MB/s each, p99', bars: bars(busy?.steady, server, ({ quantiles }) => quantiles[1]) },
       { label: 'fake engine, beside 100 sessions that take all they can, p99', bars: bars(busy?.flood, server, ({ quantiles }) => quantiles[1]) },
     ]),

@@ -17,6 +17,7 @@ const QUANTILES = [0.5, 0.99, 0.999];
 /** What else goes on: words of the command that so many sessions run. */
 const FAKE = {
   alone: { title: 'alone' },
+  single: { title: 'beside one session that takes all it can', words: blast(), count: 1 },
   steady: { title: `beside ${BUSY} sessions of 1 MB/s each`, words: blast('rate=1000000') },
   flood: { title: `beside ${BUSY} sessions that take all they can`, words: blast() },
 };
@@ -26,10 +27,10 @@ const REAL = {
 };
 
 /** Milliseconds from a key to its echo on a terminal, and MB/s of the busy sessions. The busy sessions have a client of their own. */
-function measure(kind, context, words, job) {
+function measure(kind, context, { words, count = BUSY }, job) {
   return withServer(kind, context, {}, (server) => withLoad({}, (keys) => withLoad({}, async (others) => {
     if (words) {
-      await others.call('open', { ...sessionAt(server, context.container, words), count: BUSY, width: 8 });
+      await others.call('open', { ...sessionAt(server, context.container, words), count, width: 8 });
       await others.call('start');
     }
     await keys.call('open', { ...sessionAt(server, context.container, ['cat'], { tty: true }), tty: true });
@@ -53,17 +54,19 @@ async function measureReal(kind, { engine }, ...rest) {
 /** How long a key's echo takes while other sessions are at work. */
 module.exports = async function busy(context, { quick }) {
   const real = context.engine.kind !== 'fake';
-  const kinds = available(SERVERS, quick ? ['engine', 'adopted', 'dew'] : ['engine', 'original', 'adopted', 'port', 'dew'], context);
+  const peers = quick ? ['engine', 'adopted', 'dew'] : ['engine', 'socat', 'original', 'adopted', 'port', 'dew'];
+  const kinds = available(SERVERS, peers, context);
   const cases = real ? REAL : FAKE;
   const rounds = quick || real ? 1 : 3;
   const samples = quick ? 150 : 1000;
   const results = {};
-  for (const [name, { title, words }] of Object.entries(cases)) {
+  for (const [name, load] of Object.entries(cases)) {
+    const { title, words } = load;
     // Where each takes its time, fewer of them.
     const job = { samples: name === 'flood' ? samples / 2 : samples, warmUp: 20, gap: 1 };
     const all = Object.fromEntries(kinds.map((kind) => [kind, []]));
     for (let round = 0; round < rounds; round++) {
-      for (const kind of kinds) all[kind].push(await (real ? measureReal : measure)(kind, context, words, job));
+      for (const kind of kinds) all[kind].push(await (real ? measureReal : measure)(kind, context, load, job));
     }
     results[name] = Object.fromEntries(kinds.map((kind) => {
       const times = all[kind].flatMap((one) => one.times);
