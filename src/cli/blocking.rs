@@ -31,8 +31,8 @@ fn waker() -> Waker {
     Waker::from(Arc::new(Unpark(thread::current())))
 }
 
-/// Reads `from` until its end, as `client`'s input, and then ends that. The thread is not waited for: it
-/// may be stuck in a read for ever, and ends with the process.
+/// Reads `from` until its end, as `client`'s input, and then ends that. The thread is not waited
+/// for: it may be stuck in a read for ever, and ends with the process.
 pub(super) fn feed(mut from: impl Read + Send + 'static, client: Client) {
     thread::spawn(move || {
         let waker = waker();
