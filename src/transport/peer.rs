@@ -166,11 +166,7 @@ impl Shortcut {
     pub fn try_send(&self, wire: Bytes) -> Sent {
         let Some(handle) = self.0.upgrade() else { return Sent::No };
         let Ok(mut shared) = handle.try_lock() else { return Sent::No };
-        match shared.socket.try_send(Frame::Binary(wire)) {
-            Some(true) => Sent::Whole,
-            Some(false) => Sent::Queued,
-            None => Sent::No,
-        }
+        shared.socket.try_send(Frame::Binary(wire))
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::pace::Pace;
 
 use super::{
-    Incoming, PeerStream, Role, TransportError, close_code,
+    Incoming, PeerStream, Role, Sent, TransportError, close_code,
     frames::{Frame, Violation},
     inbound::{Inbound, Item},
     outbound::Outbound,
@@ -251,17 +251,20 @@ impl Socket {
         Pin::new(&mut self.stream).poll_flush(cx).map_err(|error| TransportError::Lost(Some(error)))
     }
 
-    /// Writes a frame now, as far as the system takes it, if nothing is to be written before it;
-    /// `None` if there is, and nothing was done. `Some(false)`: the rest waits for
-    /// [`Socket::poll_flush`], which also tells of a failure. Wakes nobody.
-    pub(super) fn try_send(&mut self, frame: Frame) -> Option<bool> {
+    /// Writes a frame now, as far as the system takes it, if nothing is to be written before it.
+    /// Wakes nobody.
+    pub(super) fn try_send(&mut self, frame: Frame) -> Sent {
         let is_free = self.outbound.len() == 0 && self.pong.is_none() && !self.answering;
         if !is_free || self.close_sent || self.failed || !self.stream.is_plain_socket() {
-            return None;
+            return Sent::No;
         }
-        self.push(frame).ok()?;
-        let mut nobody = Context::from_waker(Waker::noop());
-        Some(matches!(self.poll_write(&mut nobody, 0), Poll::Ready(Ok(()))))
+        if self.push(frame).is_err() {
+            return Sent::No;
+        }
+        match self.poll_write(&mut Context::from_waker(Waker::noop()), 0) {
+            Poll::Ready(Ok(())) => Sent::Whole,
+            Poll::Ready(Err(_)) | Poll::Pending => Sent::Queued,
+        }
     }
 
     fn poll_write(
