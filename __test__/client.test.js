@@ -11,7 +11,7 @@ const WebSocket = require('ws');
 
 const { DockerClient } = require('..');
 const { uniqueSleep, useContainer } = require('./helpers/container');
-const { stays, until, within } = require('./helpers/deadline');
+const { stall, stays, until, within } = require('./helpers/deadline');
 const { pairing } = require('./helpers/implementations');
 const { useScene } = require('./helpers/scene');
 const { CODE } = require('./helpers/wire');
@@ -326,7 +326,7 @@ describe('client', () => {
       for (let number = 0; number < 600; number++) {
         written.push(Buffer.alloc(sizes[number % sizes.length], `${number},`));
         // Alone: so that the client is at rest by then. Every other one comes right behind it.
-        if (number % 2 === 0) await new Promise((resolve) => { setTimeout(resolve, number % 3); });
+        if (number % 2 === 0) await stall(number % 3);
         stdin.write(written[number]);
       }
       stdin.end();
