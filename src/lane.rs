@@ -1,131 +1,121 @@
-//! A lane of their own for sessions in bulk, so that nobody's key waits behind all of them.
+//! A lane of their own for sessions in bulk, so that nobody's key waits behind them.
 //!
 //! A thread runs whatever became ready in the order in which it did, and a turn of a session in
-//! bulk lasts as long as ten keys or more. Beside a hundred of them, a key would wait for a
-//! hundred turns on its way in and again on its way out. So sessions that move much data run on
-//! threads of the lane while they do, and everybody else's threads sleep until there is a key:
-//! the system wakes such threads first. A few in bulk stay where they are, since to go costs a
-//! wake-up of another thread for each turn.
+//! bulk lasts as long as ten keys or more. Nor does the system hurry for a thread that is busy all
+//! the time: one that has used its share of a processor waits for its next turn, and with it all
+//! that it serves. So sessions that move much data run on threads of the lane while they do, and
+//! everybody else's threads sleep until there is a key: the system wakes such threads first.
+//! Sockets and rests of a session come along, so that its news wake the lane and nobody else.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::io;
+use std::pin::{Pin, pin};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 /// Whoever reads this much in one turn is in bulk: a screen of text is half of it.
 const BULK_TURN: usize = 8 * 1024;
 /// And for this long after it.
 const BULK_LASTS: Duration = Duration::from_millis(100);
-/// So many in bulk at once are left where they are: a turn of each takes a millisecond in all.
-const UNNOTICED: usize = 8;
+
+/// What threads of the lane are called.
+const THREADS: &str = "dew-bulk";
 
 thread_local! {
     /// Bytes that the task whose turn it is has read.
     static READ: Cell<usize> = const { Cell::new(0) };
+    /// What this thread belongs to.
+    static HERE: Cell<Place> = const { Cell::new(Place::Home) };
 }
 
-/// The lane of all servers of the process.
-static LANE: Lane = Lane::new(UNNOTICED);
+/// The lane of all servers of the process. It starts when it is first needed; `None` within if the
+/// system gave no threads.
+static LANE: OnceLock<Option<Runtime>> = OnceLock::new();
 
 /// Takes note of a read, by whichever task has its turn on this thread.
 pub(crate) fn note_read(bytes: usize) {
     READ.set(READ.get().saturating_add(bytes));
 }
 
-/// Runs `future`, in the lane for as long as it is in bulk beside others. Dropped, it ends soon.
+/// Where something is that gets its news from a runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Where it was made, if not by [`Place::make`].
+    Home,
+    Lane,
+}
+
+impl Place {
+    /// Of the task whose turn it is on this thread.
+    pub(crate) fn here() -> Self {
+        HERE.get()
+    }
+
+    /// Makes something that gets its news here.
+    pub(crate) fn make<T>(self, make: impl FnOnce() -> T) -> T {
+        let lane = if self == Self::Lane { LANE.get().and_then(Option::as_ref) } else { None };
+        let _entered = lane.map(Runtime::enter);
+        make()
+    }
+
+    /// For something that gets its news in this place: if the task whose turn it is runs elsewhere,
+    /// `remake` is to make it anew there. Should that fail, its news go on to come from here.
+    pub(crate) fn follow(&mut self, remake: impl FnOnce() -> io::Result<()>) {
+        let here = Self::here();
+        if *self != here {
+            *self = here;
+            let _ = here.make(remake);
+        }
+    }
+}
+
+/// Runs `future`, in the lane for as long as it is in bulk. Dropped, it ends soon.
 ///
 /// It comes in a box, since what is given to asynchronous functions is kept in each of them.
 pub(crate) async fn run<F>(future: Pin<Box<F>>) -> F::Output
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    LANE.run(future).await
-}
-
-struct Lane {
-    /// So many in bulk are left where they are.
-    unnoticed: usize,
-    in_bulk: AtomicUsize,
-    /// Started when it is first needed; `None` if the system gave no threads.
-    runtime: OnceLock<Option<Runtime>>,
-}
-
-impl Lane {
-    const fn new(unnoticed: usize) -> Self {
-        Self { unnoticed, in_bulk: AtomicUsize::new(0), runtime: OnceLock::new() }
-    }
-
-    async fn run<F>(&'static self, future: Pin<Box<F>>) -> F::Output
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        let home = Handle::current();
-        let mut task = Task { future, lane: self, home, bulk: None };
-        loop {
-            task = match task.run_while(Task::may_stay_outside).await {
-                Leg::Over(output) => return output,
-                Leg::Left(task) => task,
-            };
-            let Some(runtime) = self.runtime(&task.home) else { return task.future.await };
-            let leg = AbortOnDropHandle::new(runtime.spawn(task.run_while(Task::is_in_bulk)));
-            task = match leg.await {
-                Ok(Leg::Over(output)) => return output,
-                Ok(Leg::Left(task)) => task,
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    // The process is ending: the lane is gone, and so is everything in it.
-                    Err(_) => std::future::pending().await,
-                },
-            };
-        }
-    }
-
-    /// With as many threads as `home` has.
-    fn runtime(&self, home: &Handle) -> Option<&Runtime> {
-        let start = || {
-            let threads = home.metrics().num_workers();
-            crate::runtime::builder().thread_name("dew-bulk").worker_threads(threads).build().ok()
+    let mut task = Task { future, home: Handle::current() };
+    loop {
+        task = match task.run_until_bulk().await {
+            Leg::Over(output) => return output,
+            Leg::Left(task) => task,
         };
-        self.runtime.get_or_init(start).as_ref()
+        let Some(lane) = LANE.get_or_init(|| start(&task.home)) else { return task.future.await };
+        let leg = AbortOnDropHandle::new(lane.spawn(task.run_until_quiet()));
+        task = match leg.await {
+            Ok(Leg::Over(output)) => return output,
+            Ok(Leg::Left(task)) => task,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The process is ending: the lane is gone, and so is everything in it.
+                Err(_) => std::future::pending().await,
+            },
+        };
     }
 }
 
-/// Counts for as long as it is there.
-struct Counted(&'static AtomicUsize);
-
-impl Counted {
-    fn new(count: &'static AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-struct Bulk {
-    until: Instant,
-    /// Set again only when it fires.
-    timer: Pin<Box<Sleep>>,
-    _counted: Counted,
+/// A lane with as many threads as `home` has.
+fn start(home: &Handle) -> Option<Runtime> {
+    crate::runtime::builder()
+        .thread_name(THREADS)
+        .on_thread_start(|| HERE.set(Place::Lane))
+        .worker_threads(home.metrics().num_workers())
+        .build()
+        .ok()
 }
 
 struct Task<F> {
     future: Pin<Box<F>>,
-    lane: &'static Lane,
-    /// Where it came from. Tasks that it spawns, its sockets and its timers stay there.
+    /// Where it came from. Tasks that it spawns, and timers that are no rests, stay there.
     home: Handle,
-    bulk: Option<Bulk>,
 }
 
 /// How a stay in one place ended.
@@ -135,12 +125,11 @@ enum Leg<F: Future> {
 }
 
 impl<F: Future> Task<F> {
-    /// Runs until the end, or until the task `may_stay` no longer.
-    async fn run_while(mut self, may_stay: fn(&Self) -> bool) -> Leg<F> {
+    async fn run_until_bulk(mut self) -> Leg<F> {
         let leg = poll_fn(|cx| match self.poll_turn(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if may_stay(&self) => Poll::Pending,
-            Poll::Pending => Poll::Ready(None),
+            (Poll::Ready(output), _) => Poll::Ready(Some(output)),
+            (Poll::Pending, BULK_TURN..) => Poll::Ready(None),
+            (Poll::Pending, _) => Poll::Pending,
         });
         match leg.await {
             Some(output) => Leg::Over(output),
@@ -148,110 +137,87 @@ impl<F: Future> Task<F> {
         }
     }
 
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let Self { future, lane, home, bulk } = self;
-        let _at_home = home.enter();
+    async fn run_until_quiet(mut self) -> Leg<F> {
+        let mut until = Instant::now() + BULK_LASTS;
+        // Set again only when it fires.
+        let mut timer = pin!(sleep_until(until));
+        let leg = poll_fn(|cx| {
+            let (polled, read) = self.poll_turn(cx);
+            if let Poll::Ready(output) = polled {
+                return Poll::Ready(Some(output));
+            }
+            if read >= BULK_TURN {
+                until = Instant::now() + BULK_LASTS;
+            }
+            while timer.as_mut().poll(cx).is_ready() {
+                if until <= Instant::now() {
+                    return Poll::Ready(None);
+                }
+                timer.as_mut().reset(until);
+            }
+            Poll::Pending
+        });
+        match leg.await {
+            Some(output) => Leg::Over(output),
+            None => Leg::Left(self),
+        }
+    }
+
+    /// One turn, and how many bytes were read in it.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> (Poll<F::Output>, usize) {
+        let _at_home = self.home.enter();
         READ.set(0);
-        let polled = future.as_mut().poll(cx);
-        if polled.is_pending() {
-            judge(bulk, lane, READ.get(), cx);
-        }
-        polled
-    }
-
-    fn is_in_bulk(&self) -> bool {
-        self.bulk.is_some()
-    }
-
-    fn may_stay_outside(&self) -> bool {
-        !self.is_in_bulk() || self.lane.in_bulk.load(Ordering::Relaxed) <= self.lane.unnoticed
-    }
-}
-
-/// Notes whether a task is in bulk after a turn in which it has read `bytes`.
-fn judge(state: &mut Option<Bulk>, lane: &'static Lane, bytes: usize, cx: &mut Context<'_>) {
-    if bytes >= BULK_TURN {
-        let until = Instant::now() + BULK_LASTS;
-        let enter = || Bulk {
-            until,
-            timer: Box::pin(sleep_until(until)),
-            _counted: Counted::new(&lane.in_bulk),
-        };
-        state.get_or_insert_with(enter).until = until;
-    }
-    while let Some(bulk) = state
-        && bulk.timer.as_mut().poll(cx).is_ready()
-    {
-        if bulk.until <= Instant::now() {
-            *state = None;
-        } else {
-            bulk.timer.as_mut().reset(bulk.until);
-        }
+        let polled = self.future.as_mut().poll(cx);
+        (polled, READ.get())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::sync::Notify;
+pub(crate) mod tests {
+    use std::sync::mpsc;
+
     use tokio::sync::oneshot;
+    use tokio::task::yield_now;
 
     use super::*;
 
-    fn lane() -> &'static Lane {
-        Box::leak(Box::new(Lane::new(1)))
+    /// Longer than a machine under load needs for what takes no time.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// Does some work in the lane, all of whose news have to come there: the runtime that it came
+    /// from stands still meanwhile.
+    pub(crate) async fn alone<T: Send + 'static>(
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let (arrived_to, arrived) = oneshot::channel();
+        let (standing_to, standing) = mpsc::channel();
+        let (done_to, done) = mpsc::channel();
+        let _task = AbortOnDropHandle::new(tokio::spawn(run(Box::pin(async move {
+            turn(BULK_TURN).await;
+            assert!(is_in_lane());
+            arrived_to.send(()).unwrap();
+            standing.recv().unwrap();
+            note_read(BULK_TURN);
+            let _ = done_to.send(work.await);
+        }))));
+        arrived.await.unwrap();
+        standing_to.send(()).unwrap();
+        done.recv_timeout(PATIENCE).expect("news come to a runtime that stands still")
     }
 
     fn is_in_lane() -> bool {
-        std::thread::current().name() == Some("dew-bulk")
+        std::thread::current().name() == Some(THREADS)
     }
 
     /// A turn in which so many bytes are read, and another one afterwards.
     async fn turn(bytes: usize) {
         note_read(bytes);
-        tokio::task::yield_now().await;
-    }
-
-    /// Something that stays in bulk until the sender is dropped.
-    fn other_in_bulk(lane: &'static Lane) -> oneshot::Sender<()> {
-        let (stop, mut stopped) = oneshot::channel();
-        tokio::spawn(lane.run(Box::pin(async move {
-            while stopped.try_recv() == Err(oneshot::error::TryRecvError::Empty) {
-                turn(BULK_TURN).await;
-            }
-        })));
-        stop
-    }
-
-    async fn until_in_bulk(lane: &Lane, count: usize) {
-        while lane.in_bulk.load(Ordering::Relaxed) != count {
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// A lane, and somebody else in bulk.
-    async fn lane_beside_bulk() -> (&'static Lane, oneshot::Sender<()>) {
-        let lane = lane();
-        let other = other_in_bulk(lane);
-        until_in_bulk(lane, 1).await;
-        (lane, other)
+        yield_now().await;
     }
 
     #[tokio::test]
-    async fn whoever_is_alone_in_bulk_stays() {
-        let lane = lane();
-        let places = lane.run(Box::pin(async {
-            turn(BULK_TURN).await;
-            is_in_lane()
-        }));
-        assert!(!places.await);
-        assert!(lane.runtime.get().is_none());
-        assert_eq!(lane.in_bulk.load(Ordering::Relaxed), 0);
-    }
-
-    #[tokio::test]
-    async fn bulk_beside_bulk_goes_into_the_lane_and_comes_back_in_silence() {
-        let (lane, _other) = lane_beside_bulk().await;
-        let places = lane.run(Box::pin(async {
+    async fn whoever_is_in_bulk_goes_into_the_lane_and_comes_back_in_silence() {
+        let places = run(Box::pin(async {
             let mut places = vec![is_in_lane()];
             turn(BULK_TURN - 1).await;
             places.push(is_in_lane());
@@ -267,31 +233,51 @@ mod tests {
             places
         }));
         assert_eq!(places.await, [false, false, true, false, false]);
-        assert_eq!(lane.in_bulk.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
     async fn a_task_without_turns_leaves_the_lane_as_well() {
-        let (lane, _other) = lane_beside_bulk().await;
-        let key: &'static Notify = Box::leak(Box::new(Notify::new()));
-        let waiting = tokio::spawn(lane.run(Box::pin(async {
+        let at_home = |_: &mut Context<'_>| {
+            // Nobody wakes it.
+            if is_in_lane() { Poll::Pending } else { Poll::Ready(()) }
+        };
+        let waiting = run(Box::pin(async move {
             turn(BULK_TURN).await;
-            let was_there = is_in_lane();
-            key.notified().await;
-            (was_there, is_in_lane())
-        })));
-        until_in_bulk(lane, 2).await;
-        until_in_bulk(lane, 1).await;
-        key.notify_one();
-        assert_eq!(waiting.await.unwrap(), (true, false));
+            assert!(is_in_lane());
+            poll_fn(at_home).await;
+        }));
+        tokio::time::timeout(PATIENCE, waiting).await.expect("it stays for ever");
+    }
+
+    #[tokio::test]
+    async fn what_follows_is_made_anew_once_for_each_move() {
+        let made = run(Box::pin(async {
+            let (mut place, mut made) = (Place::Home, Vec::new());
+            let mut here = || {
+                place.follow(|| {
+                    made.push(is_in_lane());
+                    Err(io::Error::other("whether or not it can"))
+                });
+            };
+            here();
+            turn(BULK_TURN).await;
+            here();
+            here();
+            while is_in_lane() {
+                tokio::time::sleep(BULK_LASTS / 10).await;
+            }
+            here();
+            here();
+            made
+        }));
+        assert_eq!(made.await, [true, false]);
     }
 
     #[tokio::test]
     async fn a_drop_ends_what_is_in_the_lane() {
-        let (lane, _other) = lane_beside_bulk().await;
         let (alive, ended) = oneshot::channel::<()>();
         let (there, arrived) = oneshot::channel();
-        let task = tokio::spawn(lane.run(Box::pin(async move {
+        let task = tokio::spawn(run(Box::pin(async move {
             turn(BULK_TURN).await;
             let _alive = alive;
             let _ = there.send(is_in_lane());
@@ -306,8 +292,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_in_the_lane_is_the_callers() {
-        let (lane, _other) = lane_beside_bulk().await;
-        let task = tokio::spawn(lane.run(Box::pin(async {
+        let task = tokio::spawn(run(Box::pin(async {
             turn(BULK_TURN).await;
             assert!(!is_in_lane(), "it is in the lane");
         })));

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep_until};
 
-use crate::lane;
+use crate::lane::{self, Place};
 
 /// Output is measured over windows of this length.
 const WINDOW: Duration = Duration::from_millis(8);
@@ -48,7 +48,8 @@ impl Pace {
         let early = self.windows.is_early(now, bytes);
         // A read that was cut short by its buffer says nothing about what there is.
         if early && bytes < room {
-            self.rest = Some(Box::pin(sleep_until((now + REST).into())));
+            let rest = || Box::pin(sleep_until((now + REST).into()));
+            self.rest = Some(Place::here().make(rest));
         }
     }
 }
@@ -131,5 +132,16 @@ mod tests {
         pace.after_read(1000, 1001);
         assert!(rested(&mut pace).await > Duration::ZERO);
         assert_eq!(rested(&mut pace).await, Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn in_the_lane_a_rest_needs_nobody_else() {
+        let mut pace = Pace::default();
+        crate::lane::tests::alone(async move {
+            pace.after_read(300_000, 300_000);
+            pace.after_read(1000, 1001);
+            std::future::poll_fn(|cx| pace.poll_rest(cx)).await;
+        })
+        .await;
     }
 }

@@ -350,4 +350,54 @@ mod tests {
         assert_eq!(closed, Incoming::Closed(close_code::NONE, String::new()));
         assert!(receiver.next_unread().await.is_none(), "nothing counts behind a close");
     }
+
+    #[cfg(unix)]
+    fn peer_of(near: std::os::unix::net::UnixStream) -> (PeerSender, PeerReceiver) {
+        near.set_nonblocking(true).unwrap();
+        let near = tokio::net::UnixStream::from_std(near).unwrap();
+        let never = KeepAlive { interval: Duration::ZERO, timeout: Duration::ZERO };
+        Peer::client(PeerStream::Unix(near), Bytes::new(), 1024, never).split()
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn in_the_lane_a_message_wakes_the_lane() {
+        let (near, mut far) = std::os::unix::net::UnixStream::pair().unwrap();
+        let (_sender, mut receiver) = peer_of(near);
+        crate::lane::tests::alone(async move {
+            let message = async {
+                tokio::task::yield_now().await;
+                std::io::Write::write_all(&mut far, b"\x82\x01a").unwrap();
+            };
+            let (came, ()) = tokio::join!(receiver.next(), message);
+            assert_eq!(came.unwrap(), Incoming::Message(Bytes::from_static(b"a")));
+        })
+        .await;
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn in_the_lane_room_for_a_message_wakes_the_lane() {
+        use std::io::Read;
+
+        let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+        far.set_nonblocking(true).unwrap();
+        let (mut sender, _receiver) = peer_of(near);
+        crate::lane::tests::alone(async move {
+            let mut far = far.take(250_000);
+            let room = async {
+                let mut some = [0; 1 << 16];
+                loop {
+                    tokio::task::yield_now().await;
+                    match far.read(&mut some) {
+                        Ok(0) => return,
+                        Ok(_) => {}
+                        Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+                    }
+                }
+            };
+            tokio::join!(sender.send(vec![0; 250_000].into()), room).0.unwrap();
+        })
+        .await;
+    }
 }

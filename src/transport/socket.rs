@@ -13,6 +13,7 @@ use std::{
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::lane::Place;
 use crate::pace::Pace;
 
 use super::{
@@ -44,6 +45,8 @@ struct Unread {
 /// One open WebSocket.
 pub(super) struct Socket {
     stream: PeerStream,
+    /// Where the stream gets its news.
+    place: Place,
     role: Role,
     limit: usize,
     unread: Unread,
@@ -70,6 +73,7 @@ impl Socket {
         let buffer = (!head.is_empty()).then(|| Box::from(head));
         Self {
             stream,
+            place: Place::Home,
             role,
             limit,
             unread: Unread { buffer, start: 0, end: head.len() },
@@ -204,6 +208,7 @@ impl Socket {
     /// Reads once. Everything that was read before has been taken.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         ready!(self.pace.poll_rest(cx));
+        self.follow();
         let read = ready!(self.unread.poll_read(Pin::new(&mut self.stream), cx));
         Poll::Ready(match read {
             Ok(0) => Err(TransportError::Lost(None)),
@@ -214,6 +219,11 @@ impl Socket {
             }
             Err(error) => Err(TransportError::Lost(Some(error))),
         })
+    }
+
+    /// Before whatever may have to wait for the stream.
+    fn follow(&mut self) {
+        self.place.follow(|| self.stream.register_again());
     }
 
     fn push(&mut self, frame: Frame) -> Result<(), TransportError> {
@@ -272,6 +282,7 @@ impl Socket {
         cx: &mut Context<'_>,
         rest: usize,
     ) -> Poll<Result<(), TransportError>> {
+        self.follow();
         self.outbound
             .poll_write(cx, Pin::new(&mut self.stream), rest)
             .map_err(|error| TransportError::Lost(Some(error)))

@@ -1,7 +1,11 @@
 //! The byte streams that a WebSocket can run on.
 
-use std::time::Duration;
+#[cfg(unix)]
+use std::os::fd::AsFd;
+use std::{io, time::Duration};
 
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -21,7 +25,7 @@ pub enum PeerStream {
     Tcp(TcpStream),
     /// A unix-domain socket.
     #[cfg(unix)]
-    Unix(tokio::net::UnixStream),
+    Unix(UnixStream),
     /// TLS of our own, on TCP; clients only.
     Tls(Box<TlsStream<TcpStream>>),
     /// A stream that somebody else moves the bytes of.
@@ -63,6 +67,25 @@ impl PeerStream {
         }
     }
 
+    /// Has news of a socket come to the runtime that is entered, and no longer to another one.
+    /// Streams that have more to do than the system does stay as they are, as does everything on
+    /// Windows, which ties a socket to one runtime for good.
+    pub(super) fn register_again(&mut self) -> io::Result<()> {
+        #[cfg(unix)]
+        match self {
+            Self::Tcp(tcp) => {
+                let same = tcp.as_fd().try_clone_to_owned()?;
+                *tcp = TcpStream::from_std(same.into())?;
+            }
+            Self::Unix(unix) => {
+                let same = unix.as_fd().try_clone_to_owned()?;
+                *unix = UnixStream::from_std(same.into())?;
+            }
+            Self::Tls(_) | Self::Bridge(_) => {}
+        }
+        Ok(())
+    }
+
     /// Makes the coming drop cut the connection at once: what is still to be sent is lost, and
     /// the other end is told by a reset instead of never, should it not be reading.
     pub(super) fn set_abort(&self) {
@@ -85,7 +108,6 @@ impl PeerStream {
         #[cfg(unix)]
         {
             use rustix::event::{PollFd, PollFlags, Timespec, poll};
-            use std::os::fd::AsFd;
             let fd = match self {
                 Self::Tcp(tcp) => tcp.as_fd(),
                 Self::Unix(unix) => unix.as_fd(),
