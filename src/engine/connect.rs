@@ -125,22 +125,30 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
 }
 
 impl Socket {
-    /// Two halves that can be used side by side.
-    pub(super) fn into_split(self) -> (ReadHalf, WriteHalf) {
-        match self {
+    /// Two halves that can be used side by side. Fails when the system cannot wait for them.
+    pub(super) fn into_split(self) -> io::Result<(ReadHalf, WriteHalf)> {
+        Ok(match self {
             Self::Local(stream) => {
-                let (read, write) = stream.into_split();
+                let (read, write) = stream.into_split()?;
                 (ReadHalf::Local(read), WriteHalf::Local(write))
             }
             Self::Tcp(stream) => {
                 let (read, write) = stream.into_split();
                 (ReadHalf::Tcp(read), WriteHalf::Tcp(write))
             }
-        }
+        })
     }
 }
 
 impl ReadHalf {
+    /// Has its news come to where the task runs, if they are those of a unix socket.
+    pub(super) fn follow(&mut self) {
+        match self {
+            Self::Local(half) => half.follow(),
+            Self::Tcp(_) => {}
+        }
+    }
+
     /// Waits until there may be something to read. Cancel-safe.
     pub(super) async fn readable(&self) -> io::Result<()> {
         match self {

@@ -285,7 +285,7 @@ impl Exec {
         };
         let late_size = self.shared.size.filter(|_| self.shared.info.api < CONSOLE_SIZE_API);
         let sizing = self.first_size(late_size);
-        Ok(ExecStream::new(engine.shared.host.clone(), hijacked, framing, sizing))
+        ExecStream::new(engine.shared.host.clone(), hijacked, framing, sizing)
     }
 
     /// Whether the command runs, and its exit code.

@@ -40,8 +40,9 @@ impl ExecStream {
         hijacked: Hijacked,
         framing: Framing,
         sizing: FirstSize,
-    ) -> Self {
-        let (read, write) = hijacked.socket.into_split();
+    ) -> Result<Self, EngineError> {
+        let lost = |source| EngineError::Lost { host: (*host).clone(), source };
+        let (read, write) = hijacked.socket.into_split().map_err(lost)?;
         let mut output = ExecOutput {
             host,
             socket: read,
@@ -53,7 +54,7 @@ impl ExecStream {
             sizing,
         };
         output.take(&hijacked.early);
-        Self { input: ExecInput { socket: write }, output }
+        Ok(Self { input: ExecInput { socket: write }, output })
     }
 }
 
@@ -152,6 +153,7 @@ impl ExecOutput {
     async fn wait(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.pace.poll_rest(cx)).await;
         let Self { socket, sizing, .. } = self;
+        socket.follow();
         let mut readable = pin!(socket.readable());
         poll_fn(|cx| {
             let mut sizing = sizing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -200,5 +202,39 @@ impl ExecOutput {
     fn fail(&mut self, source: io::Error) {
         self.ended = true;
         self.failed = Some(EngineError::Lost { host: (*self.host).clone(), source });
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use bytes::Bytes;
+    use tokio::net::UnixStream;
+    use tokio::{join, task::yield_now};
+
+    use super::*;
+    use crate::engine::connect::Socket;
+    use crate::engine::local::Stream;
+
+    #[tokio::test]
+    async fn in_the_lane_output_tells_the_lane_of_its_news() {
+        let (near, far) = UnixStream::pair().unwrap();
+        let hijacked = Hijacked {
+            socket: Socket::Local(Stream::of(near)),
+            early: Bytes::new(),
+            says_framed: true,
+        };
+        let host = Arc::new(EngineHost::Unix("/there".into()));
+        let opened = ExecStream::new(host, hijacked, Framing::Raw, FirstSize::default());
+        let ExecStream { mut output, .. } = opened.unwrap();
+        let far = far.into_std().unwrap();
+        crate::lane::tests::alone(async move {
+            let printed = async {
+                yield_now().await;
+                std::io::Write::write_all(&mut &far, b"printed").unwrap();
+            };
+            let (chunk, ()) = join!(output.next(), printed);
+            assert_eq!(chunk.unwrap().unwrap().as_slice(), b"printed");
+        })
+        .await;
     }
 }

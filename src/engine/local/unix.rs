@@ -1,10 +1,14 @@
 //! Connections within this machine where it has unix sockets: an engine's own, and those that
 //! `ssh` forwards.
 
+mod halves;
+
 use std::io;
 use std::sync::Arc;
 
-use tokio::net::{UnixStream, unix};
+use tokio::net::UnixStream;
+
+pub(in crate::engine) use halves::{ReadHalf, WriteHalf};
 
 use crate::engine::connect::Demand;
 use crate::engine::host::{EngineHost, PIPES_ELSEWHERE};
@@ -19,20 +23,6 @@ type Held = Option<Arc<ssh::Lease>>;
 pub(in crate::engine) struct Stream {
     stream: UnixStream,
     held: Held,
-}
-
-/// The half of a [`Stream`] that is read.
-#[derive(Debug)]
-pub(in crate::engine) struct ReadHalf {
-    half: unix::OwnedReadHalf,
-    _held: Held,
-}
-
-/// The half of a [`Stream`] that is written; dropping it ends our side of the stream.
-#[derive(Debug)]
-pub(in crate::engine) struct WriteHalf {
-    half: unix::OwnedWriteHalf,
-    _held: Held,
 }
 
 /// Connects to `host`, which is of a kind that this module serves, for the calls of `demand`.
@@ -55,11 +45,14 @@ pub(in crate::engine) async fn connect(
 }
 
 impl Stream {
+    #[cfg(test)]
+    pub(in crate::engine) fn of(stream: UnixStream) -> Self {
+        Self { stream, held: None }
+    }
+
     /// Two halves that can be used side by side. No lock joins them.
-    pub(in crate::engine) fn into_split(self) -> (ReadHalf, WriteHalf) {
-        let Self { stream, held } = self;
-        let (read, write) = stream.into_split();
-        (ReadHalf { half: read, _held: held.clone() }, WriteHalf { half: write, _held: held })
+    pub(in crate::engine) fn into_split(self) -> io::Result<(ReadHalf, WriteHalf)> {
+        halves::split(self.stream.into_std()?, self.held)
     }
 
     /// Whether there are few connections of this kind, so that none should be kept.
@@ -68,18 +61,5 @@ impl Stream {
     }
 }
 
-impl ReadHalf {
-    /// Waits until there may be something to read. Cancel-safe.
-    pub(in crate::engine) async fn readable(&self) -> io::Result<()> {
-        self.half.readable().await
-    }
-
-    /// Reads what is there; `WouldBlock` if nothing is.
-    pub(in crate::engine) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.half.try_read(buffer)
-    }
-}
-
 forward_reads!(Stream, stream in Self { stream, .. });
 forward_writes!(Stream, stream in Self { stream, .. });
-forward_writes!(WriteHalf, half in Self { half, .. });

@@ -96,8 +96,9 @@ impl Stream {
     }
 
     /// Two halves that can be used side by side.
-    pub(in crate::engine) fn into_split(self) -> (ReadHalf, WriteHalf) {
-        (self.read, self.write)
+    #[allow(clippy::unnecessary_wraps)] // where sockets have halves, it may fail
+    pub(in crate::engine) fn into_split(self) -> io::Result<(ReadHalf, WriteHalf)> {
+        Ok((self.read, self.write))
     }
 
     /// Whether there are few connections of this kind, so that none should be kept.
@@ -154,6 +155,9 @@ impl Pipe {
 }
 
 impl ReadHalf {
+    /// Nothing: Windows ties a pipe to the runtime that it came to first.
+    pub(in crate::engine) fn follow(&mut self) {}
+
     /// Waits until there may be something to read. Cancel-safe.
     pub(in crate::engine) async fn readable(&self) -> io::Result<()> {
         self.pipe.readable().await

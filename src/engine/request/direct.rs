@@ -64,7 +64,7 @@ pub(super) async fn send(
         (Err(_), Err(error)) => return Err(RequestError::lost(host, error)),
         (Err(error), Ok(())) => return Err(error),
     };
-    let (read, write) = socket.into_split();
+    let (read, write) = socket.into_split().map_err(|error| RequestError::lost(host, error))?;
     let ends = (read, Some(write));
     let body = SocketOutput::new(Arc::clone(host), ends, early.into(), head.extent, idle);
     Ok(EngineResponse {

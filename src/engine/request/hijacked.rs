@@ -37,7 +37,8 @@ pub(super) fn split(
     let (host, early) = (Arc::clone(host), parts.read_buf);
     Ok(match parts.io.into_inner() {
         Link::Plain(paced) => {
-            let (read, write) = paced.socket.into_split();
+            let (read, write) =
+                paced.socket.into_split().map_err(|error| RequestError::lost(&host, error))?;
             let output = SocketOutput::hijacked(host, read, early);
             (HijackedInput { write: Box::new(write) }, HijackedOutput::Socket(Box::new(output)))
         }

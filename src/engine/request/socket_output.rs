@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, Bytes};
+use tokio_util::sync::CancellationToken;
 
 use super::chunks::{Chunks, Part};
 use super::error::RequestError;
@@ -24,6 +25,8 @@ pub struct SocketOutput {
     _write: Option<WriteHalf>,
     idle: Idle,
     reading: Mutex<Reading>,
+    /// A reader has found the end, or that it broke: the socket may have nothing more to tell.
+    ended: CancellationToken,
 }
 
 /// How far a reader has come, and when it is to go on.
@@ -61,15 +64,19 @@ impl SocketOutput {
         extent: Extent,
         idle: Idle,
     ) -> Self {
+        let ended = CancellationToken::new();
+        if extent == Extent::Complete {
+            ended.cancel();
+        }
         let reading = Mutex::new(Reading { extent, early, pace: Pace::default(), taken: 0 });
-        Self { host, read, _write: write, idle, reading }
+        Self { host, read, _write: write, idle, reading, ended }
     }
 
     fn reading(&self) -> MutexGuard<'_, Reading> {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there may be something to read. Cancel-safe.
+    /// Waits until there may be something to read, or until somebody has read all. Cancel-safe.
     ///
     /// # Errors
     ///
@@ -79,9 +86,18 @@ impl SocketOutput {
             let mut reading = self.reading();
             let taken = std::mem::take(&mut reading.taken);
             reading.pace.after_read(taken, usize::MAX);
+            if !reading.early.is_empty() {
+                return Ok(());
+            }
         }
         poll_fn(|cx| self.reading().pace.poll_rest(cx)).await;
-        match self.idle.watch(self.read.readable()).await {
+        let news = async {
+            tokio::select! {
+                () = self.ended.cancelled() => Ok(()),
+                ready = self.read.readable() => ready,
+            }
+        };
+        match self.idle.watch(news).await {
             Ok(outcome) => outcome.map_err(|error| RequestError::lost(&self.host, error)),
             Err(Silent(after)) => {
                 Err(RequestError::IdleTimeout { host: (*self.host).clone(), after })
@@ -96,7 +112,19 @@ impl SocketOutput {
     /// `Lost` if the connection broke, `Protocol` if a body is none.
     pub fn try_read(&self, buffer: &mut [u8]) -> Result<Option<usize>, RequestError> {
         let mut reading = self.reading();
-        let Reading { extent, early, taken, .. } = &mut *reading;
+        let read = self.read_some(&mut reading, buffer);
+        if read.is_err() || reading.extent == Extent::Complete {
+            self.ended.cancel();
+        }
+        read
+    }
+
+    fn read_some(
+        &self,
+        reading: &mut Reading,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, RequestError> {
+        let Reading { extent, early, taken, .. } = reading;
         loop {
             let wanted = extent.wanted(buffer);
             if wanted.is_empty() {
@@ -208,6 +236,9 @@ fn without_sizes(chunks: &mut Chunks, bytes: &mut [u8]) -> Result<(usize, bool),
 
 #[cfg(test)]
 mod tests {
+    #[cfg(unix)]
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
 
     /// What is kept of `wire`, read `step` bytes at a time, and whether that was all.
@@ -250,5 +281,60 @@ mod tests {
         assert_eq!(extent.wanted(&mut room).len(), 2);
         assert_eq!(extent.keep(&mut room[..2]), Ok(2));
         assert_eq!(extent.wanted(&mut room).len(), 0);
+    }
+
+    #[cfg(unix)]
+    fn output(early: &'static [u8], extent: Extent) -> (SocketOutput, tokio::net::UnixStream) {
+        use crate::engine::{connect::Socket, local::Stream};
+
+        let (near, far) = tokio::net::UnixStream::pair().unwrap();
+        let host = Arc::new(EngineHost::Unix("/there".into()));
+        let (read, write) = Socket::Local(Stream::of(near)).into_split().unwrap();
+        let (ends, early) = ((read, Some(write)), Bytes::from_static(early));
+        (SocketOutput::new(host, ends, early, extent, Idle::new(None)), far)
+    }
+
+    #[cfg(unix)]
+    async fn within_patience<T>(work: impl Future<Output = T>) -> T {
+        let patience = std::time::Duration::from_secs(20);
+        tokio::time::timeout(patience, work).await.expect("it waits for the connection")
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn an_end_and_early_bytes_need_no_news_of_the_connection() {
+        let (some, mut far) = output(b"2\r\nab", Extent::Chunks(Chunks::default()));
+        let take = async || {
+            some.readable().await.unwrap();
+            let mut room = [0; 64];
+            let count = some.try_read(&mut room).unwrap().unwrap();
+            room[..count].to_vec()
+        };
+        within_patience(async {
+            assert_eq!(take().await, b"ab");
+            far.write_all(b"\r\n1\r\nc\r\n0\r\n\r\n").await.unwrap();
+            assert_eq!(take().await, b"c");
+            assert_eq!(take().await, b"");
+            let (nothing, _far) = output(b"", Extent::Complete);
+            nothing.readable().await.unwrap();
+        })
+        .await;
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn an_end_that_somebody_else_has_read_is_waited_for_by_nobody() {
+        for (wire, failed) in [(&b"0\r\n\r\n"[..], false), (b"no chunk", true)] {
+            let (output, mut far) = output(b"", Extent::Chunks(Chunks::default()));
+            far.write_all(wire).await.unwrap();
+            let read = loop {
+                match output.try_read(&mut [0; 64]) {
+                    Ok(None) => tokio::task::yield_now().await,
+                    read => break read,
+                }
+            };
+            assert_eq!(read.is_err(), failed);
+            within_patience(output.readable()).await.unwrap();
+        }
     }
 }
