@@ -16,13 +16,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
-/// Whoever reads this much in one turn is in bulk: a screen of text is half of it.
-const BULK_TURN: usize = 8 * 1024;
-/// And for this long after it.
-const BULK_LASTS: Duration = Duration::from_millis(100);
+/// Whoever reads this much in one window is in bulk: more than keys can draw screens of text.
+const BULK_BYTES: usize = 64 * 1024;
+/// Also how long silence takes to be noticed, twice that at the most.
+const WINDOW: Duration = Duration::from_millis(100);
 
 /// What threads of the lane are called.
 const THREADS: &str = "dew-bulk";
@@ -126,9 +126,11 @@ enum Leg<F: Future> {
 
 impl<F: Future> Task<F> {
     async fn run_until_bulk(mut self) -> Leg<F> {
+        let mut window = Window::default();
         let leg = poll_fn(|cx| match self.poll_turn(cx) {
             (Poll::Ready(output), _) => Poll::Ready(Some(output)),
-            (Poll::Pending, BULK_TURN..) => Poll::Ready(None),
+            (Poll::Pending, 0) => Poll::Pending,
+            (Poll::Pending, read) if window.is_bulk(Instant::now(), read) => Poll::Ready(None),
             (Poll::Pending, _) => Poll::Pending,
         });
         match leg.await {
@@ -138,22 +140,20 @@ impl<F: Future> Task<F> {
     }
 
     async fn run_until_quiet(mut self) -> Leg<F> {
-        let mut until = Instant::now() + BULK_LASTS;
-        // Set again only when it fires.
-        let mut timer = pin!(sleep_until(until));
+        let mut bytes = 0_usize;
+        let mut window = pin!(sleep(WINDOW));
         let leg = poll_fn(|cx| {
             let (polled, read) = self.poll_turn(cx);
             if let Poll::Ready(output) = polled {
                 return Poll::Ready(Some(output));
             }
-            if read >= BULK_TURN {
-                until = Instant::now() + BULK_LASTS;
-            }
-            while timer.as_mut().poll(cx).is_ready() {
-                if until <= Instant::now() {
+            bytes = bytes.saturating_add(read);
+            while window.as_mut().poll(cx).is_ready() {
+                if bytes < BULK_BYTES {
                     return Poll::Ready(None);
                 }
-                timer.as_mut().reset(until);
+                bytes = 0;
+                window.as_mut().reset(Instant::now() + WINDOW);
             }
             Poll::Pending
         });
@@ -169,6 +169,24 @@ impl<F: Future> Task<F> {
         READ.set(0);
         let polled = self.future.as_mut().poll(cx);
         (polled, READ.get())
+    }
+}
+
+/// What was read of late. Pure: the clock is passed in.
+#[derive(Default)]
+struct Window {
+    start: Option<Instant>,
+    bytes: usize,
+}
+
+impl Window {
+    /// Takes note of a read at `now`; answers whether there is bulk.
+    fn is_bulk(&mut self, now: Instant, read: usize) -> bool {
+        if self.start.is_none_or(|start| now.saturating_duration_since(start) >= WINDOW) {
+            *self = Self { start: Some(now), bytes: 0 };
+        }
+        self.bytes = self.bytes.saturating_add(read);
+        self.bytes >= BULK_BYTES
     }
 }
 
@@ -193,11 +211,11 @@ pub(crate) mod tests {
         let (standing_to, standing) = mpsc::channel();
         let (done_to, done) = mpsc::channel();
         let _task = AbortOnDropHandle::new(tokio::spawn(run(Box::pin(async move {
-            turn(BULK_TURN).await;
+            turn(BULK_BYTES).await;
             assert!(is_in_lane());
             arrived_to.send(()).unwrap();
             standing.recv().unwrap();
-            note_read(BULK_TURN);
+            note_read(BULK_BYTES);
             let _ = done_to.send(work.await);
         }))));
         arrived.await.unwrap();
@@ -215,19 +233,37 @@ pub(crate) mod tests {
         yield_now().await;
     }
 
+    #[test]
+    fn only_what_is_read_in_one_window_counts() {
+        let start = Instant::now();
+        let bulk = |reads: &[(u64, usize)]| {
+            let mut window = Window::default();
+            let read = |&(at, bytes): &(u64, usize)| {
+                window.is_bulk(start + Duration::from_millis(at), bytes)
+            };
+            reads.iter().map(read).collect::<Vec<_>>()
+        };
+        assert_eq!(bulk(&[(0, BULK_BYTES)]), [true]);
+        assert_eq!(bulk(&[(0, BULK_BYTES - 1), (99, 1)]), [false, true]);
+        assert_eq!(bulk(&[(0, BULK_BYTES - 1), (100, 1), (150, 1)]), [false; 3]);
+        // A screen of 6 KiB for each of ten keys in a second.
+        let screens: Vec<_> = (0..10).map(|key| (key * 100, 6 * 1024)).collect();
+        assert!(!bulk(&screens).contains(&true));
+    }
+
     #[tokio::test]
     async fn whoever_is_in_bulk_goes_into_the_lane_and_comes_back_in_silence() {
         let places = run(Box::pin(async {
             let mut places = vec![is_in_lane()];
-            turn(BULK_TURN - 1).await;
+            turn(BULK_BYTES - 1).await;
             places.push(is_in_lane());
-            turn(BULK_TURN).await;
+            turn(BULK_BYTES).await;
             places.push(is_in_lane());
             // What it starts is started where it came from.
             places.push(tokio::spawn(async { is_in_lane() }).await.unwrap());
             // It still is there as long as it is in bulk, and leaves without having a turn.
             while is_in_lane() {
-                tokio::time::sleep(BULK_LASTS / 10).await;
+                tokio::time::sleep(WINDOW / 10).await;
             }
             places.push(is_in_lane());
             places
@@ -242,7 +278,7 @@ pub(crate) mod tests {
             if is_in_lane() { Poll::Pending } else { Poll::Ready(()) }
         };
         let waiting = run(Box::pin(async move {
-            turn(BULK_TURN).await;
+            turn(BULK_BYTES).await;
             assert!(is_in_lane());
             poll_fn(at_home).await;
         }));
@@ -260,11 +296,11 @@ pub(crate) mod tests {
                 });
             };
             here();
-            turn(BULK_TURN).await;
+            turn(BULK_BYTES).await;
             here();
             here();
             while is_in_lane() {
-                tokio::time::sleep(BULK_LASTS / 10).await;
+                tokio::time::sleep(WINDOW / 10).await;
             }
             here();
             here();
@@ -278,11 +314,11 @@ pub(crate) mod tests {
         let (alive, ended) = oneshot::channel::<()>();
         let (there, arrived) = oneshot::channel();
         let task = tokio::spawn(run(Box::pin(async move {
-            turn(BULK_TURN).await;
+            turn(BULK_BYTES).await;
             let _alive = alive;
             let _ = there.send(is_in_lane());
             loop {
-                turn(BULK_TURN).await;
+                turn(BULK_BYTES).await;
             }
         })));
         assert!(arrived.await.unwrap());
@@ -293,7 +329,7 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn a_panic_in_the_lane_is_the_callers() {
         let task = tokio::spawn(run(Box::pin(async {
-            turn(BULK_TURN).await;
+            turn(BULK_BYTES).await;
             assert!(!is_in_lane(), "it is in the lane");
         })));
         let panic = task.await.unwrap_err().into_panic();
