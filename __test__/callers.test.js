@@ -40,7 +40,7 @@ describe('callers and peers', () => {
   }
 
   function clientOf(options) {
-    const client = new DockerClient({ url: scene.current.url, tty: false, ...options });
+    const client = new DockerClient({ url: scene.current?.url, tty: false, ...options });
     scene.onEnd(() => client.close());
     return client;
   }
@@ -119,6 +119,24 @@ describe('callers and peers', () => {
       await client.execute();
       await closed;
       assert.deepEqual([got.join(''), thrown], ['a\nb\n', ['data']]);
+    });
+
+    it("for 'data' that comes with the connection gets what follows, and execute() resolves", async () => {
+      const server = new DockerServer({ port: 0, path: '/x', containerId: container.id, dockerSocket: container.socketPath });
+      scene.onEnd(() => server.close());
+      await server.execute();
+      const client = clientOf({ url: `ws://127.0.0.1:${server.address().port}/x`, command: ['echo', 'a'] });
+      const events = [];
+      client.on('open', () => events.push('open'));
+      client.stdout.on('data', () => { events.push('data'); throw new Error('data'); });
+      client.stderr.resume();
+      const closed = closeOf(client);
+      const executed = client.execute();
+      // When this thread goes on, it is told of all at once.
+      hold(500);
+      await within('execute()', executed);
+      await closed;
+      assert.deepEqual([events, thrown], [['open', 'data'], ['data']]);
     });
 
     it('does not keep an AbortSignal from ending the session', async () => {

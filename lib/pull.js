@@ -82,11 +82,11 @@ class Puller {
     this.#ended = ended;
   }
 
-  /** The bytes come from here. */
+  /** The bytes come from here. They are handed on behind what the caller still has to do: listeners may throw. */
   attach(reader) {
     this.#reader = reader;
     if (this.#done) reader.close();
-    else this.#pull();
+    else process.nextTick(() => this.#pull());
   }
 
   /** More is wanted. */

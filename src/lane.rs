@@ -57,7 +57,7 @@ impl Place {
         HERE.get()
     }
 
-    /// Makes something that gets its news here.
+    /// Makes something that gets its news in this place.
     pub(crate) fn make<T>(self, make: impl FnOnce() -> T) -> T {
         let lane = if self == Self::Lane { LANE.get().and_then(Option::as_ref) } else { None };
         let _entered = lane.map(Runtime::enter);

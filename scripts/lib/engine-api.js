@@ -58,7 +58,10 @@ function call(engine, method, target, { json, tar, timeout = 60_000 } = {}) {
       });
     request.on('timeout', () => request.destroy(
       new Error(`engine at ${engine.host} did not answer ${method} ${target} within ${timeout} ms`)));
-    request.on('error', reject);
+    request.on('error', (error) => {
+      error.message = `${method} ${target} at ${engine.host}: ${error.message}`;
+      reject(error);
+    });
     request.end(body);
   });
 }
