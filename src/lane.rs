@@ -10,18 +10,17 @@
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Runtime};
-use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 /// Whoever reads this much in one window is in bulk: more than keys can draw screens of text.
 const BULK_BYTES: usize = 64 * 1024;
-/// Also how long silence takes to be noticed, twice that at the most.
+/// Also how long after bulk a small read is somebody's key again.
 const WINDOW: Duration = Duration::from_millis(100);
 
 /// What threads of the lane are called.
@@ -125,12 +124,13 @@ enum Leg<F: Future> {
 }
 
 impl<F: Future> Task<F> {
-    async fn run_until_bulk(mut self) -> Leg<F> {
-        let mut window = Window::default();
+    /// Runs until the end, or until `moves` says of a turn, by what was read in it, that the task
+    /// is to run elsewhere. A turn without a read says nothing.
+    async fn run_until(mut self, mut moves: impl FnMut(Instant, usize) -> bool) -> Leg<F> {
         let leg = poll_fn(|cx| match self.poll_turn(cx) {
             (Poll::Ready(output), _) => Poll::Ready(Some(output)),
             (Poll::Pending, 0) => Poll::Pending,
-            (Poll::Pending, read) if window.is_bulk(Instant::now(), read) => Poll::Ready(None),
+            (Poll::Pending, read) if moves(Instant::now(), read) => Poll::Ready(None),
             (Poll::Pending, _) => Poll::Pending,
         });
         match leg.await {
@@ -139,28 +139,14 @@ impl<F: Future> Task<F> {
         }
     }
 
-    async fn run_until_quiet(mut self) -> Leg<F> {
-        let mut bytes = 0_usize;
-        let mut window = pin!(sleep(WINDOW));
-        let leg = poll_fn(|cx| {
-            let (polled, read) = self.poll_turn(cx);
-            if let Poll::Ready(output) = polled {
-                return Poll::Ready(Some(output));
-            }
-            bytes = bytes.saturating_add(read);
-            while window.as_mut().poll(cx).is_ready() {
-                if bytes < BULK_BYTES {
-                    return Poll::Ready(None);
-                }
-                bytes = 0;
-                window.as_mut().reset(Instant::now() + WINDOW);
-            }
-            Poll::Pending
-        });
-        match leg.await {
-            Some(output) => Leg::Over(output),
-            None => Leg::Left(self),
-        }
+    fn run_until_bulk(self) -> impl Future<Output = Leg<F>> {
+        let mut window = Window::default();
+        self.run_until(move |now, read| window.is_bulk(now, read))
+    }
+
+    fn run_until_quiet(self) -> impl Future<Output = Leg<F>> {
+        let mut window = Window::default();
+        self.run_until(move |now, read| window.is_quiet(now, read))
     }
 
     /// One turn, and how many bytes were read in it.
@@ -177,16 +163,29 @@ impl<F: Future> Task<F> {
 struct Window {
     start: Option<Instant>,
     bytes: usize,
+    /// When there was bulk last.
+    bulk: Option<Instant>,
 }
 
 impl Window {
     /// Takes note of a read at `now`; answers whether there is bulk.
     fn is_bulk(&mut self, now: Instant, read: usize) -> bool {
         if self.start.is_none_or(|start| now.saturating_duration_since(start) >= WINDOW) {
-            *self = Self { start: Some(now), bytes: 0 };
+            (self.start, self.bytes) = (Some(now), 0);
         }
         self.bytes = self.bytes.saturating_add(read);
         self.bytes >= BULK_BYTES
+    }
+
+    /// Takes note of a read at `now`; answers whether bulk is over, which was there at first. Whoever
+    /// pauses between much and much is in bulk: to move costs more than the pause is worth.
+    fn is_quiet(&mut self, now: Instant, read: usize) -> bool {
+        let is_bulk = self.is_bulk(now, read);
+        let last = *self.bulk.get_or_insert(now);
+        if is_bulk {
+            self.bulk = Some(now);
+        }
+        !is_bulk && now.saturating_duration_since(last) >= WINDOW
     }
 }
 
@@ -233,16 +232,21 @@ pub(crate) mod tests {
         yield_now().await;
     }
 
-    #[test]
-    fn only_what_is_read_in_one_window_counts() {
-        let start = Instant::now();
-        let bulk = |reads: &[(u64, usize)]| {
-            let mut window = Window::default();
-            let read = |&(at, bytes): &(u64, usize)| {
-                window.is_bulk(start + Duration::from_millis(at), bytes)
-            };
-            reads.iter().map(read).collect::<Vec<_>>()
+    /// What `asked` answers to `reads` of (milliseconds since the start, bytes).
+    fn answers(
+        reads: &[(u64, usize)],
+        asked: fn(&mut Window, Instant, usize) -> bool,
+    ) -> Vec<bool> {
+        let (start, mut window) = (Instant::now(), Window::default());
+        let answer = |&(at, bytes): &(u64, usize)| {
+            asked(&mut window, start + Duration::from_millis(at), bytes)
         };
+        reads.iter().map(answer).collect()
+    }
+
+    #[test]
+    fn whoever_reads_much_in_one_window_is_in_bulk() {
+        let bulk = |reads: &[(u64, usize)]| answers(reads, Window::is_bulk);
         assert_eq!(bulk(&[(0, BULK_BYTES)]), [true]);
         assert_eq!(bulk(&[(0, BULK_BYTES - 1), (99, 1)]), [false, true]);
         assert_eq!(bulk(&[(0, BULK_BYTES - 1), (100, 1), (150, 1)]), [false; 3]);
@@ -251,8 +255,28 @@ pub(crate) mod tests {
         assert!(!bulk(&screens).contains(&true));
     }
 
+    #[test]
+    fn a_small_read_long_after_bulk_is_quiet() {
+        let quiet = |reads: &[(u64, usize)]| answers(reads, Window::is_quiet);
+        assert_eq!(quiet(&[(0, 1), (99, 1), (100, 1)]), [false, false, true]);
+        assert_eq!(quiet(&[(0, 1), (50, BULK_BYTES), (149, 1)]), [false; 3]);
+        // In the next window, but not long after bulk.
+        let much = (50, BULK_BYTES);
+        assert_eq!(quiet(&[(0, 1), much, (120, 1), (150, 1)]), [false, false, false, true]);
+        // Pauses are no end.
+        assert_eq!(quiet(&[(0, BULK_BYTES), (1000, BULK_BYTES), (1001, 1)]), [false; 3]);
+    }
+
+    /// What a session that is in the lane reads at last is a key.
+    async fn type_until_home() {
+        while is_in_lane() {
+            tokio::time::sleep(WINDOW / 10).await;
+            note_read(1);
+        }
+    }
+
     #[tokio::test]
-    async fn whoever_is_in_bulk_goes_into_the_lane_and_comes_back_in_silence() {
+    async fn whoever_is_in_bulk_goes_into_the_lane_and_comes_back_with_a_key() {
         let places = run(Box::pin(async {
             let mut places = vec![is_in_lane()];
             turn(BULK_BYTES - 1).await;
@@ -261,28 +285,11 @@ pub(crate) mod tests {
             places.push(is_in_lane());
             // What it starts is started where it came from.
             places.push(tokio::spawn(async { is_in_lane() }).await.unwrap());
-            // It still is there as long as it is in bulk, and leaves without having a turn.
-            while is_in_lane() {
-                tokio::time::sleep(WINDOW / 10).await;
-            }
+            type_until_home().await;
             places.push(is_in_lane());
             places
         }));
         assert_eq!(places.await, [false, false, true, false, false]);
-    }
-
-    #[tokio::test]
-    async fn a_task_without_turns_leaves_the_lane_as_well() {
-        let at_home = |_: &mut Context<'_>| {
-            // Nobody wakes it.
-            if is_in_lane() { Poll::Pending } else { Poll::Ready(()) }
-        };
-        let waiting = run(Box::pin(async move {
-            turn(BULK_BYTES).await;
-            assert!(is_in_lane());
-            poll_fn(at_home).await;
-        }));
-        tokio::time::timeout(PATIENCE, waiting).await.expect("it stays for ever");
     }
 
     #[tokio::test]
@@ -299,9 +306,7 @@ pub(crate) mod tests {
             turn(BULK_BYTES).await;
             here();
             here();
-            while is_in_lane() {
-                tokio::time::sleep(WINDOW / 10).await;
-            }
+            type_until_home().await;
             here();
             here();
             made
