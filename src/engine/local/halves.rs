@@ -83,7 +83,9 @@ impl ReadHalf {
         self.socket.readable().await.map(drop)
     }
 
-    /// Reads what is there; `WouldBlock` if nothing is.
+    /// Reads what is there; `WouldBlock` if nothing is. An engine that closes while input of ours is
+    /// unread, as it does for a command that takes none, is told of as a reset, behind all that it
+    /// has written (Linux, `unix_release_sock`): that is its end.
     pub(in crate::engine) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut short = None;
         let read = self.socket.try_io(Interest::READABLE, |watched| {
@@ -95,7 +97,11 @@ impl ReadHalf {
             }
             Ok(count)
         });
-        short.map_or(read, Ok)
+        match (short, read) {
+            (Some(count), _) => Ok(count),
+            (None, Err(error)) if error.kind() == ErrorKind::ConnectionReset => Ok(0),
+            (None, read) => read,
+        }
     }
 }
 
@@ -265,6 +271,19 @@ mod tests {
         }
         drop(write);
         assert_eq!(far.read(&mut some).await.unwrap(), 0, "a dropped half is an end");
+    }
+
+    #[tokio::test]
+    async fn an_end_is_one_although_input_is_left_unread() {
+        let (read, mut write, mut far) = pair();
+        write.write_all(b"nobody reads this").await.unwrap();
+        far.write_all(b"last").await.unwrap();
+        drop(far);
+        let mut some = [0; 8];
+        for expected in [4, 0, 0] {
+            read.readable().await.unwrap();
+            assert_eq!(read.try_read(&mut some).unwrap(), expected);
+        }
     }
 
     #[tokio::test]
