@@ -59,12 +59,7 @@ async function ensureImage(engine) {
     let there = await hold(engine, key);
     if (!there) {
       const target = `/images/create?fromSrc=-&repo=${name}&tag=latest&changes=${encodeURIComponent(`LABEL ${LABEL}=1`)}`;
-      const take = () => call(engine, 'POST', target, { tar: imageArchive(key) });
-      // An engine that has just started may cut an upload off (seen under load): nothing is taken in then.
-      const { status, text } = await take().catch((error) => {
-        if (error.code !== 'EPIPE') throw error;
-        return take();
-      });
+      const { status, text } = await call(engine, 'POST', target, { tar: imageArchive(key) });
       // Failures come with status 200 as well, as a line of the progress report.
       if (status !== 200 || /"error"/.test(text)) throw new Error(`engine did not import ${name}: ${text.trim()}`);
       there = await hold(engine, key);
