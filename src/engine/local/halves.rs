@@ -206,6 +206,16 @@ mod tests {
         (read, write, far)
     }
 
+    /// A pair whose writer had to wait for room a moment ago.
+    async fn pair_that_was_full() -> (ReadHalf, WriteHalf, Far) {
+        let (read, mut write, mut far) = pair();
+        let mut taken = vec![0; 1 << 20];
+        let (written, _) = join!(write.write_all(&[0; 1 << 20]), far.read_exact(&mut taken));
+        written.unwrap();
+        assert!(write.full.is_some(), "it had to wait before");
+        (read, write, far)
+    }
+
     #[tokio::test]
     async fn more_than_the_socket_holds_is_written_in_order() {
         let (_read, mut write, mut far) = pair();
@@ -237,11 +247,7 @@ mod tests {
                 self.0.store(true, Ordering::Relaxed);
             }
         }
-        let (_read, mut write, mut far) = pair();
-        let mut taken = vec![0; 1 << 20];
-        let (written, _) = tokio::join!(write.write_all(&[0; 1 << 20]), far.read_exact(&mut taken));
-        written.unwrap();
-        assert!(write.full.is_some(), "it had to wait before");
+        let (_read, mut write, _far) = pair_that_was_full().await;
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
         let mut cx = Context::from_waker(&waker);
@@ -299,11 +305,7 @@ mod tests {
 
     #[tokio::test]
     async fn in_the_lane_a_full_socket_tells_the_lane_of_its_room() {
-        let (_read, mut write, mut far) = pair();
-        let mut taken = vec![0; 1 << 20];
-        let (written, _) = join!(write.write_all(&[0; 1 << 20]), far.read_exact(&mut taken));
-        written.unwrap();
-        assert!(write.full.is_some(), "it had to wait before");
+        let (_read, mut write, far) = pair_that_was_full().await;
         let far = far.into_std().unwrap();
         crate::lane::tests::alone(async move {
             poll_fn(|cx| {
