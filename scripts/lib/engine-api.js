@@ -58,10 +58,9 @@ function call(engine, method, target, { json, tar, timeout = 60_000 } = {}) {
       });
     request.on('timeout', () => request.destroy(
       new Error(`engine at ${engine.host} did not answer ${method} ${target} within ${timeout} ms`)));
-    request.on('error', (error) => {
-      error.message = `${method} ${target} at ${engine.host}: ${error.message}`;
-      reject(error);
-    });
+    // An error of its own: the stack, which is what test runners print, keeps the words that an error was made with.
+    request.on('error', (cause) => reject(Object.assign(
+      new Error(`${method} ${target} at ${engine.host}: ${cause.message}`, { cause }), { code: cause.code })));
     request.end(body);
   });
 }

@@ -54,9 +54,9 @@ class PrivateEngine {
     return this.#child && this.#child.exitCode === null && this.#child.signalCode === null ? this.#child.pid : null;
   }
 
-  /** What dockerd has logged, for a test that failed. */
-  get log() {
-    return fs.readFileSync(path.join(this.#folder, 'log'), 'utf8');
+  /** The last lines of what dockerd has logged, for errors. */
+  get logTail() {
+    return logTail(this.#folder);
   }
 
   /** Starts dockerd and resolves when it answers. */
