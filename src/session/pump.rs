@@ -2,12 +2,17 @@
 //! and a watch over the command. All live in one task and share only [`Flow`].
 
 use std::{
-    pin::pin,
+    convert::Infallible,
+    future::pending,
+    pin::Pin,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use tokio::{sync::oneshot, time::sleep};
+use tokio::{
+    sync::oneshot,
+    time::{sleep, sleep_until},
+};
 
 use super::{
     flow::{Flow, Words},
@@ -46,9 +51,17 @@ const EXIT_ATTEMPTS: u32 = 5;
 /// of each stream, and what it holds in its hands (seen on 20.10).
 const STUCK_LOOK: Duration = Duration::from_millis(500);
 
+/// How long an engine may take to say how such a command is. dockerd from 23 on answers for one that
+/// has ended only when it has dropped its output (`ContainerExecInspect` waits for the lock that is
+/// held for those two seconds), so who does not answer is taken for one that is about to.
+const STUCK_ANSWER: Duration = Duration::from_millis(500);
+
 /// What is read of a command that has ended while the peer takes no output. It makes room for all
 /// that dockerd would drop.
 const LEFT_BEHIND: usize = 512 * 1024;
+
+/// The most that is read so where the engine was only slow, again and again.
+const MOST_AHEAD: usize = 2 * 1024 * 1024;
 
 /// Why output stopped without having come to its end.
 pub(super) enum OutputError {
@@ -71,12 +84,13 @@ pub(super) async fn send_output(
     flow: &Flow,
 ) -> Result<(), OutputError> {
     sender.send(ServerMessage::Resume.encode()).await?;
+    let mut rescue = Rescue::new(exec);
     loop {
         if let Some(words) = flow.take_words() {
-            save_output_during(say(sender, words, flow), &mut output, exec).await?;
+            rescue.during(say(sender, words, flow), &mut output).await?;
         }
         if flow.is_peer_paused() {
-            save_output_during(flow.changed.notified(), &mut output, exec).await;
+            rescue.during(flow.changed.notified(), &mut output).await;
             continue;
         }
         tokio::select! {
@@ -84,13 +98,14 @@ pub(super) async fn send_output(
             () = flow.changed.notified() => {}
             chunk = output.next() => match chunk.map_err(OutputError::Engine)? {
                 Some(chunk) => {
+                    rescue = Rescue::new(exec);
                     flow.set_writing(true);
                     let mut next = Some(chunk);
                     while let Some(chunk) = next {
-                        save_output_during(sender.feed(message(chunk)), &mut output, exec).await?;
+                        rescue.during(sender.feed(message(chunk)), &mut output).await?;
                         next = output.try_next();
                     }
-                    save_output_during(sender.flush(), &mut output, exec).await?;
+                    rescue.during(sender.flush(), &mut output).await?;
                     flow.set_writing(false);
                 }
                 None => return Ok(()),
@@ -100,44 +115,70 @@ pub(super) async fn send_output(
     }
 }
 
-/// Waits for `work`, which may be held up by the peer. If the command ends meanwhile, what it has
-/// left behind is taken in before the engine drops it.
-async fn save_output_during<T>(
-    work: impl Future<Output = T>,
-    output: &mut ExecOutput,
-    exec: &Exec,
-) -> T {
-    let mut work = pin!(work);
-    loop {
+/// Takes in what a command leaves behind when it ends while nothing is read of it, before the
+/// engine drops that. One of them is for the time from one read to the next.
+struct Rescue<'a> {
+    exec: &'a Exec,
+    look_at: Option<tokio::time::Instant>,
+    /// Whether the command has ended, as the engine is being asked.
+    asking: Option<Pin<Box<dyn Future<Output = bool> + Send + 'a>>>,
+    limit: usize,
+    ended: bool,
+}
+
+impl<'a> Rescue<'a> {
+    fn new(exec: &'a Exec) -> Self {
+        Self { exec, look_at: None, asking: None, limit: LEFT_BEHIND, ended: false }
+    }
+
+    /// Waits for `work`, which may be held up by the peer.
+    async fn during<T>(&mut self, work: impl Future<Output = T>, output: &mut ExecOutput) -> T {
         tokio::select! {
             biased;
-            done = &mut work => return done,
-            () = sleep(STUCK_LOOK) => {}
+            done = work => done,
+            never = self.save(output) => match never {},
         }
-        tokio::select! {
-            biased;
-            done = &mut work => return done,
+    }
+
+    /// Cancel-safe: goes on where it was.
+    async fn save(&mut self, output: &mut ExecOutput) -> Infallible {
+        let exec = self.exec;
+        while !self.ended {
+            let look_at =
+                *self.look_at.get_or_insert_with(|| tokio::time::Instant::now() + STUCK_LOOK);
+            sleep_until(look_at).await;
             // In a box: seldom needed, and large.
-            state = Box::pin(exec.state()) => {
-                if state.is_ok_and(|state| state.exit_code.is_some()) {
-                    break;
-                }
+            let asking = self.asking.get_or_insert_with(|| {
+                Box::pin(async { exec.state().await.is_ok_and(|state| state.exit_code.is_some()) })
+            });
+            let answer_by = look_at + STUCK_ANSWER;
+            let unanswered = async {
+                sleep_until(answer_by).await;
+                output.read_ahead(self.limit).await;
+                pending().await
+            };
+            self.ended = tokio::select! {
+                biased;
+                ended = asking => ended,
+                never = unanswered => never,
+            };
+            self.asking = None;
+            let now = tokio::time::Instant::now();
+            if now >= answer_by {
+                self.limit = MOST_AHEAD.min(self.limit + LEFT_BEHIND);
             }
+            self.look_at = Some(now + STUCK_LOOK);
         }
+        output.read_ahead(self.limit).await;
+        pending().await
     }
-    tokio::select! {
-        biased;
-        done = &mut work => return done,
-        () = output.read_ahead(LEFT_BEHIND) => {}
-    }
-    work.await
 }
 
 /// Sends what [`Flow`] has to say besides output, for as long as there is nothing else to send.
 pub(super) async fn send_words_only(
     sender: &mut PeerSender,
     flow: &Flow,
-) -> Result<std::convert::Infallible, TransportError> {
+) -> Result<Infallible, TransportError> {
     loop {
         if let Some(words) = flow.take_words() {
             say(sender, words, flow).await?;
@@ -274,7 +315,7 @@ fn take(wire: Bytes, stdin: &mut StdinQueue<ExecInput>, flow: &Flow, tty: bool) 
 }
 
 /// Applies terminal sizes as they come. Never returns; a size that cannot be set is dropped.
-pub(super) async fn apply_sizes(exec: &Exec, flow: &Flow) -> std::convert::Infallible {
+pub(super) async fn apply_sizes(exec: &Exec, flow: &Flow) -> Infallible {
     loop {
         let Some(size) = flow.take_size() else {
             flow.resized.notified().await;
@@ -287,7 +328,7 @@ pub(super) async fn apply_sizes(exec: &Exec, flow: &Flow) -> std::convert::Infal
 
 /// Says through [`Flow`] when the command has ended, or is no longer known to the engine, in case
 /// its output stays open all the same. Never returns.
-pub(super) async fn watch(exec: &Exec, flow: &Flow) -> std::convert::Infallible {
+pub(super) async fn watch(exec: &Exec, flow: &Flow) -> Infallible {
     let polling = async {
         loop {
             sleep(LIVENESS).await;
@@ -304,7 +345,7 @@ pub(super) async fn watch(exec: &Exec, flow: &Flow) -> std::convert::Infallible 
         () = polling => {}
     }
     flow.set_over();
-    std::future::pending().await
+    pending().await
 }
 
 /// The command's exit code, once it has ended; its output may have ended before it.
