@@ -14,6 +14,7 @@ use super::error::EngineError;
 use super::hijack::Hijacked;
 use super::host::EngineHost;
 use crate::forward::forward_writes;
+use crate::lane::Stint;
 use crate::pace::Pace;
 
 /// The most that one read takes: a little more than a unix socket holds (208 KiB).
@@ -51,6 +52,7 @@ impl ExecStream {
             failed: None,
             ended: false,
             pace: Pace::default(),
+            stint: Stint::default(),
             sizing,
         };
         output.take(&hijacked.early);
@@ -91,6 +93,7 @@ pub struct ExecOutput {
     failed: Option<EngineError>,
     ended: bool,
     pace: Pace,
+    stint: Stint,
     sizing: FirstSize,
 }
 
@@ -152,6 +155,7 @@ impl ExecOutput {
     /// Waits until it is time to read and there is something.
     async fn wait(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.pace.poll_rest(cx)).await;
+        self.stint.begin().await;
         let Self { socket, sizing, .. } = self;
         socket.follow();
         let mut readable = pin!(socket.readable());
@@ -175,6 +179,7 @@ impl ExecOutput {
             Ok(count) => {
                 self.take(&scratch[..count]);
                 self.pace.after_read(count, scratch.len());
+                self.stint.after_read(count);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => self.fail(error),

@@ -7,6 +7,8 @@
 //! everybody else's threads sleep until there is a key: the system wakes such threads first.
 //! Sockets and rests of a session come along, so that its news wake the lane and nobody else.
 
+mod stint;
+
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -17,6 +19,9 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Runtime};
 use tokio_util::task::AbortOnDropHandle;
+
+use self::stint::Queue;
+pub(crate) use self::stint::Stint;
 
 /// Whoever reads this much in one window is in bulk: more than keys can draw screens of text.
 const BULK_BYTES: usize = 64 * 1024;
@@ -36,6 +41,7 @@ thread_local! {
 /// The lane of all servers of the process. It starts when it is first needed; `None` within if the
 /// system gave no threads.
 static LANE: OnceLock<Option<Runtime>> = OnceLock::new();
+static QUEUE: Queue = Queue::new();
 
 /// Takes note of a read, by whichever task has its turn on this thread.
 pub(crate) fn note_read(bytes: usize) {
@@ -87,7 +93,10 @@ where
             Leg::Over(output) => return output,
             Leg::Left(task) => task,
         };
-        let Some(lane) = LANE.get_or_init(|| start(&task.home)) else { return task.future.await };
+        let threads = task.home.metrics().num_workers();
+        let Some(lane) = LANE.get_or_init(|| start(threads, &QUEUE)) else {
+            return task.future.await;
+        };
         let leg = AbortOnDropHandle::new(lane.spawn(task.run_until_quiet()));
         task = match leg.await {
             Ok(Leg::Over(output)) => return output,
@@ -101,12 +110,13 @@ where
     }
 }
 
-/// A lane with as many threads as `home` has.
-fn start(home: &Handle) -> Option<Runtime> {
+/// A lane with so many threads.
+fn start(threads: usize, queue: &'static Queue) -> Option<Runtime> {
     crate::runtime::builder()
         .thread_name(THREADS)
         .on_thread_start(|| HERE.set(Place::Lane))
-        .worker_threads(home.metrics().num_workers())
+        .on_thread_park(|| queue.when_idle())
+        .worker_threads(threads)
         .build()
         .ok()
 }
@@ -154,6 +164,9 @@ impl<F: Future> Task<F> {
         let _at_home = self.home.enter();
         READ.set(0);
         let polled = self.future.as_mut().poll(cx);
+        if Place::here() == Place::Lane {
+            QUEUE.after_turn();
+        }
         (polled, READ.get())
     }
 }
@@ -312,6 +325,21 @@ pub(crate) mod tests {
             made
         }));
         assert_eq!(made.await, [true, false]);
+    }
+
+    #[tokio::test]
+    async fn whoever_keeps_the_lane_busy_starves_nobody() {
+        let _busy = AbortOnDropHandle::new(tokio::spawn(run(Box::pin(async {
+            loop {
+                turn(BULK_BYTES).await;
+            }
+        }))));
+        let begun = run(Box::pin(async {
+            turn(BULK_BYTES).await;
+            assert!(is_in_lane());
+            Stint::default().begin().await;
+        }));
+        tokio::time::timeout(PATIENCE, begun).await.expect("it never begins");
     }
 
     #[tokio::test]
