@@ -18,7 +18,7 @@ const STINT: usize = 1024 * 1024;
 
 /// So many turns after another one has begun, the next one does, however much there is to do: input
 /// has no end that is known here.
-const BUSY_TURNS: u32 = 8;
+const BUSY_TURNS: u32 = 64;
 
 thread_local! {
     /// Turns on this thread since somebody was let begin.
