@@ -13,11 +13,8 @@ const each = (measured, names, pick) => Object.fromEntries(names
   .filter((name) => measured?.[name] !== undefined).map((name) => [name, pick(measured[name], measured)]));
 const all = (measured, pick) => each(measured, SERVERS, pick);
 
-/** How far the busiest count up to a thousand is from one session. */
-function spreadOver(list, pick) {
-  const upTo = list.filter(({ count }) => count <= 1000);
-  return upTo.map((one) => pick(one) / pick(list[0]));
-}
+/** What each count up to a thousand is of one session. */
+const ofOne = (list, what) => list.filter(({ count }) => count <= 1000).map((one) => one[what]);
 
 /** Of the largest count: what each idle session took, KiB. */
 function idleKib(list) {
@@ -55,9 +52,9 @@ const BARS = [
   { figure: 'memory for each idle session, most sessions', bar: atMost(16), digits: 1, unit: ' KiB', seen: ({ scale }) => all(scale, idleKib) },
   { figure: 'slow reader, 1 GB waiting: growth', bar: atMost(2), digits: 2, unit: ' MiB', seen: ({ slow }) => all(slow, ([one]) => one.growth / 1024) },
   { figure: 'throughput of up to 1,000 sessions, of one', bar: atLeast(0.9), digits: 2,
-    seen: ({ scale }) => all(scale, (list) => Math.min(...spreadOver(list, ({ rate }) => rate))) },
+    seen: ({ scale }) => all(scale, (list) => Math.min(...ofOne(list, 'rateOfOne'))) },
   { figure: 'CPU per byte of up to 1,000 sessions, of one', bar: atMost(1.2), digits: 2,
-    seen: ({ scale }) => all(scale, (list) => Math.max(...spreadOver(list, ({ cpu }) => cpu))) },
+    seen: ({ scale }) => all(scale, (list) => Math.max(...ofOne(list, 'cpuOfOne'))) },
   { figure: 'require()', bar: atMost(8), digits: 1, unit: ' ms',
     seen: (results) => (results.require ? { ours: quantile(results.require[0].times, 0.5) } : {}) },
   { figure: 'installation, unpacked', bar: atMost(8), digits: 2, unit: ' MB', seen: ({ size }) => each(size, ['ours'], ({ bytes }) => bytes / 1e6) },
