@@ -141,11 +141,11 @@ impl ExecOutput {
         self.ready.pop_front()
     }
 
-    /// Reads on, for when nobody takes output at the moment, until it ends or `limit` bytes are
-    /// ready or more. They are handed out as before. Cancel-safe.
+    /// Reads on at once, for when nobody takes output at the moment, until it ends or `limit` bytes
+    /// are ready or more. They are handed out as before. Cancel-safe.
     pub async fn read_ahead(&mut self, limit: usize) {
         while !self.ended && self.ready.iter().map(Chunk::len).sum::<usize>() < limit {
-            match self.wait().await {
+            match self.readable().await {
                 Ok(()) => self.read(),
                 Err(error) => self.fail(error),
             }
@@ -156,6 +156,11 @@ impl ExecOutput {
     async fn wait(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.pace.poll_rest(cx)).await;
         self.stint.begin().await;
+        self.readable().await
+    }
+
+    /// Waits until there is something to read.
+    async fn readable(&mut self) -> io::Result<()> {
         let Self { socket, sizing, .. } = self;
         socket.follow();
         let mut readable = pin!(socket.readable());

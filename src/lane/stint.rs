@@ -97,6 +97,10 @@ impl Stint {
         if self.left == 0 && Place::here() == Place::Lane {
             self.queue.wait().await;
             self.left = STINT;
+            // It has left the lane while it waited: no thread there goes to sleep behind it.
+            if Place::here() == Place::Home {
+                self.queue.when_idle();
+            }
         }
     }
 
@@ -108,9 +112,12 @@ impl Stint {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::sync::Arc;
+    use std::task::Poll;
     use std::time::Duration;
 
+    use tokio::sync::oneshot;
     use tokio::task::{JoinHandle, yield_now};
     use tokio::time::timeout;
 
@@ -181,6 +188,23 @@ mod tests {
                 if number % 2 == 0 { task.abort() } else { last = Some(task) }
             }
             end(last.unwrap()).await;
+        });
+    }
+
+    #[test]
+    fn who_leaves_the_lane_while_it_waits_holds_nobody_up() {
+        let queue: &Queue = Box::leak(Box::new(Queue::new()));
+        let lane = start(1, queue).unwrap();
+        let (leaving_to, leaving) = oneshot::channel();
+        let next = lane.spawn(async move {
+            let mut wait = Box::pin(async move { Stint { queue, left: 0 }.begin().await });
+            assert!(poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_pending())).await);
+            leaving_to.send(wait).ok().unwrap();
+            Stint { queue, left: 0 }.begin().await;
+        });
+        lane.block_on(async {
+            leaving.await.unwrap().await;
+            end(next).await;
         });
     }
 
