@@ -88,13 +88,15 @@ function describe({ date, cores, model, memory, kernel, node, engine, load }) {
   console.log(`# Benchmarks\n\n${date} UTC: ${cores} x ${model}, ${memory}; Linux ${kernel}; Node ${node}; ${engine}; load at the start ${load}`);
 }
 
-async function runSuites(engine, { suites, options }) {
+/** Hands the results so far to `keep` behind each suite: one that fails shall not cost those before it. */
+async function runSuites(engine, { suites, options }, keep) {
   const results = {};
   for (const name of suites) {
     const began = Date.now();
     const measure = require(`./suites/${name}`);
     results[name] = await ON[SUITES[name]](engine, (context) => measure(context, options));
     console.error(`(${name}: ${((Date.now() - began) / 1000).toFixed(0)} s)`);
+    keep(results);
   }
   return results;
 }
@@ -112,10 +114,12 @@ async function main(args) {
   const measure = async (engine) => {
     const about = await machine(engine);
     describe(about);
-    const results = await runSuites(engine, wanted);
+    const keep = (found) => {
+      if (wanted.json) fs.writeFileSync(wanted.json, `${JSON.stringify({ machine: about, ...found }, null, 1)}\n`);
+    };
+    const results = await runSuites(engine, wanted, (soFar) => keep({ results: soFar }));
     console.log(`\n${((Date.now() - began) / 1000).toFixed(0)} s in all; load at the end ${os.loadavg()[0].toFixed(2)}`);
-    const bars = printBars(results);
-    if (wanted.json) fs.writeFileSync(wanted.json, `${JSON.stringify({ machine: about, results, bars }, null, 1)}\n`);
+    keep({ results, bars: printBars(results) });
   };
   if (wanted.suites.some((name) => SUITES[name] === 'real')) await withEngine(measure);
   else await measure(null);
