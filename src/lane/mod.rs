@@ -98,7 +98,10 @@ where
             return task.future.await;
         };
         let leg = AbortOnDropHandle::new(lane.spawn(task.run_until_quiet()));
-        task = match leg.await {
+        let there = QUEUE.enter();
+        let leg = leg.await;
+        drop(there);
+        task = match leg {
             Ok(Leg::Over(output)) => return output,
             Ok(Leg::Left(task)) => task,
             Err(error) => match error.try_into_panic() {
@@ -328,12 +331,15 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_keeps_the_lane_busy_starves_nobody() {
-        let _busy = AbortOnDropHandle::new(tokio::spawn(run(Box::pin(async {
+    async fn whoever_keeps_a_crowded_lane_busy_starves_nobody() {
+        let busy = async || {
             loop {
                 turn(BULK_BYTES).await;
             }
-        }))));
+        };
+        let _busy: Vec<_> = (0..=stint::CROWD)
+            .map(|_| AbortOnDropHandle::new(tokio::spawn(run(Box::pin(busy())))))
+            .collect();
         let begun = run(Box::pin(async {
             turn(BULK_BYTES).await;
             assert!(is_in_lane());

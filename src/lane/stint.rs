@@ -2,8 +2,9 @@
 //!
 //! Served one read each, one after the other, a thousand sessions find nothing of what they work on
 //! in the processor's caches when their turn comes again: each byte costs half as much again
-//! (docs/benchmarks.md). So who has begun goes on whenever there is something for it, and another
-//! one begins when a thread has nothing else to do, or has had no such moment for long.
+//! (docs/benchmarks.md). So where they are many, who has begun goes on whenever there is something
+//! for it, and another one begins when a thread has nothing else to do, or has had no such moment
+//! for long.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +16,9 @@ use super::Place;
 /// What a session reads before it waits for the others again. A thousand that take all they can
 /// have their turns a third of a second apart.
 const STINT: usize = 1024 * 1024;
+
+/// Up to so many sessions nobody waits: the caches hold what they work on.
+pub(super) const CROWD: usize = 64;
 
 /// So many turns after another one has begun, the next one does, however much there is to do: input
 /// has no end that is known here.
@@ -31,15 +35,25 @@ pub(super) struct Queue {
     /// Wakes who waits longest.
     begin: Notify,
     waiting: AtomicUsize,
+    sessions: AtomicUsize,
 }
 
 impl Queue {
     pub(super) const fn new() -> Self {
-        Self { begin: Notify::const_new(), waiting: AtomicUsize::new(0) }
+        Self {
+            begin: Notify::const_new(),
+            waiting: AtomicUsize::new(0),
+            sessions: AtomicUsize::new(0),
+        }
+    }
+
+    /// A session that is in the lane for as long as it keeps this.
+    pub(super) fn enter(&self) -> Counted<'_> {
+        Counted::new(&self.sessions)
     }
 
     async fn wait(&self) {
-        let _waiting = Waiting::new(&self.waiting);
+        let _waiting = Counted::new(&self.waiting);
         self.begin.notified().await;
     }
 
@@ -61,17 +75,17 @@ impl Queue {
     }
 }
 
-/// Counts who waits, until it is dropped.
-struct Waiting<'a>(&'a AtomicUsize);
+/// One more, until it is dropped.
+pub(super) struct Counted<'a>(&'a AtomicUsize);
 
-impl<'a> Waiting<'a> {
+impl<'a> Counted<'a> {
     fn new(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::AcqRel);
         Self(count)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -91,17 +105,20 @@ impl Default for Stint {
 }
 
 impl Stint {
-    /// Waits until it is this session's while, which nobody does outside of the lane. Cancel-safe;
-    /// who asks again waits behind all others.
+    /// Waits until it is this session's while, which nobody does outside of the lane, nor where
+    /// there is no [`CROWD`]. Cancel-safe; who asks again waits behind all others.
     pub(crate) async fn begin(&mut self) {
-        if self.left == 0 && Place::here() == Place::Lane {
+        if self.left > 0 || Place::here() == Place::Home {
+            return;
+        }
+        if self.queue.sessions.load(Ordering::Relaxed) > CROWD {
             self.queue.wait().await;
-            self.left = STINT;
             // It has left the lane while it waited: no thread there goes to sleep behind it.
             if Place::here() == Place::Home {
                 self.queue.when_idle();
             }
         }
+        self.left = STINT;
     }
 
     /// Takes note of a read.
@@ -130,9 +147,16 @@ mod tests {
         timeout(PATIENCE, task).await.expect("somebody waits for ever").unwrap()
     }
 
+    /// The queue of a lane with many sessions.
+    fn crowded() -> &'static Queue {
+        let queue: &Queue = Box::leak(Box::new(Queue::new()));
+        (0..=CROWD).for_each(|_| std::mem::forget(queue.enter()));
+        queue
+    }
+
     /// Works in a lane of one thread, which is not that of the process.
     fn in_a_lane<W: Future<Output = ()> + Send + 'static>(work: impl FnOnce(&'static Queue) -> W) {
-        let queue: &Queue = Box::leak(Box::new(Queue::new()));
+        let queue = crowded();
         let lane = start(1, queue).unwrap();
         let work = work(queue);
         lane.block_on(async { end(tokio::spawn(work)).await });
@@ -165,6 +189,16 @@ mod tests {
     }
 
     #[test]
+    fn up_to_a_crowd_nobody_waits() {
+        in_a_lane(|queue| async move {
+            let mut stint = Stint { queue, left: 0 };
+            assert!(!is_ready(&mut stint).await);
+            queue.sessions.fetch_sub(1, Ordering::Relaxed);
+            assert!(is_ready(&mut stint).await);
+        });
+    }
+
+    #[test]
     fn who_has_had_its_while_waits_for_the_others() {
         in_a_lane(|queue| async move {
             let [mut first, mut second] = [(); 2].map(|()| Stint { queue, left: 0 });
@@ -193,7 +227,7 @@ mod tests {
 
     #[test]
     fn who_leaves_the_lane_while_it_waits_holds_nobody_up() {
-        let queue: &Queue = Box::leak(Box::new(Queue::new()));
+        let queue = crowded();
         let lane = start(1, queue).unwrap();
         let (leaving_to, leaving) = oneshot::channel();
         let next = lane.spawn(async move {
