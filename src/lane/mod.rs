@@ -332,18 +332,27 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn whoever_keeps_a_crowded_lane_busy_starves_nobody() {
-        let busy = async || {
+        let (there, mut arrived) = tokio::sync::mpsc::unbounded_channel();
+        let busy = async |there: tokio::sync::mpsc::UnboundedSender<()>| {
+            turn(BULK_BYTES).await;
+            there.send(()).unwrap();
             loop {
                 turn(BULK_BYTES).await;
             }
         };
         let _busy: Vec<_> = (0..=stint::CROWD)
-            .map(|_| AbortOnDropHandle::new(tokio::spawn(run(Box::pin(busy())))))
+            .map(|_| AbortOnDropHandle::new(tokio::spawn(run(Box::pin(busy(there.clone()))))))
             .collect();
+        for _ in 0..=stint::CROWD {
+            arrived.recv().await.unwrap();
+        }
         let begun = run(Box::pin(async {
             turn(BULK_BYTES).await;
             assert!(is_in_lane());
-            Stint::default().begin().await;
+            let mut stint = Stint::default();
+            let mut begun = Box::pin(stint.begin());
+            assert!(poll_fn(|cx| Poll::Ready(begun.as_mut().poll(cx).is_pending())).await);
+            begun.await;
         }));
         tokio::time::timeout(PATIENCE, begun).await.expect("it never begins");
     }
