@@ -52,6 +52,10 @@ impl Queue {
         Counted::new(&self.sessions)
     }
 
+    pub(super) fn is_crowded(&self) -> bool {
+        self.sessions.load(Ordering::Relaxed) > CROWD
+    }
+
     async fn wait(&self) {
         let _waiting = Counted::new(&self.waiting);
         self.begin.notified().await;
@@ -111,7 +115,7 @@ impl Stint {
         if self.left > 0 || Place::here() == Place::Home {
             return;
         }
-        if self.queue.sessions.load(Ordering::Relaxed) > CROWD {
+        if self.queue.is_crowded() {
             self.queue.wait().await;
             // It has left the lane while it waited: no thread there goes to sleep behind it.
             if Place::here() == Place::Home {
