@@ -7,11 +7,11 @@ const http = require('node:http');
 const net = require('node:net');
 
 const { useContainer } = require('./helpers/container');
-const { atRest, until } = require('./helpers/deadline');
+const { until } = require('./helpers/deadline');
 const { useFakeEngines } = require('./helpers/fake-engine');
 const { pairing } = require('./helpers/implementations');
 const { useScene } = require('./helpers/scene');
-const { CODE } = require('./helpers/wire');
+const { outputIsKept } = require('./helpers/unread');
 
 describe('an engine that tells a command\'s end when it has closed its output', () => {
   const container = useContainer();
@@ -58,17 +58,7 @@ describe('an engine that tells a command\'s end when it has closed its output', 
     const { socketPath, held } = await late();
     const sizes = Array.from({ length: 24 }, (_, index) => 1_180_000 + index * 30_000);
     await scene.serve({ container: { id: container.id, socketPath }, maxSessions: sizes.length });
-    const peers = await Promise.all(sizes.map(async (size) => {
-      const peer = await scene.peer({ command: ['sh', '-c', `read go; head -c ${size} /dev/zero`] });
-      await peer.waitFor(CODE.resume);
-      peer.send(CODE.pause);
-      peer.stdin('go\n');
-      return peer;
-    }));
-    await atRest('commands', async () => (await container.running('/dev/zero')).length, { still: 2500 });
-    for (const peer of peers) peer.send(CODE.resume);
-    assert.deepEqual(await Promise.all(peers.map((peer) => peer.exit())), sizes.map(() => 0));
-    assert.deepEqual(peers.map((peer) => peer.bytes(CODE.stdout).length), sizes);
+    await outputIsKept(scene, container, sizes);
     assert.ok(held.size > 0, 'no answer was held back');
   });
 });

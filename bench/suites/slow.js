@@ -46,13 +46,13 @@ function measure(kind, context, count, bytes) {
   }));
 }
 
-/** As `measure`, and once more where the first transfer hangs, as the original's do now and then. */
-async function measured(...args) {
+/** As `measure`, and again where the first transfer hangs, as the original's do now and then. */
+async function measured(kind, ...args) {
   for (let tries = 1; ; tries++) {
     try {
-      return await measure(...args);
+      return await measure(kind, ...args);
     } catch (error) {
-      if (!(error instanceof Stalled) || args[0] !== 'original' || tries === TRIES) throw error;
+      if (!(error instanceof Stalled) || kind !== 'original' || tries === TRIES) throw error;
     }
   }
 }

@@ -41,6 +41,7 @@ thread_local! {
 /// The lane of all servers of the process. It starts when it is first needed; `None` within if the
 /// system gave no threads.
 static LANE: OnceLock<Option<Runtime>> = OnceLock::new();
+/// Who waits in it for others to have read.
 static QUEUE: Queue = Queue::new();
 
 /// Takes note of a read, by whichever task has its turn on this thread.
@@ -215,7 +216,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// Longer than a machine under load needs for what takes no time.
-    const PATIENCE: Duration = Duration::from_secs(20);
+    pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
     /// Does some work in the lane, all of whose news have to come there: the runtime that it came
     /// from stands still meanwhile.

@@ -136,16 +136,13 @@ mod tests {
     use std::future::poll_fn;
     use std::sync::Arc;
     use std::task::Poll;
-    use std::time::Duration;
 
     use tokio::sync::oneshot;
     use tokio::task::{JoinHandle, yield_now};
     use tokio::time::timeout;
 
     use super::*;
-    use crate::lane::start;
-
-    const PATIENCE: Duration = Duration::from_secs(20);
+    use crate::lane::{start, tests::PATIENCE};
 
     async fn end<T>(task: JoinHandle<T>) -> T {
         timeout(PATIENCE, task).await.expect("somebody waits for ever").unwrap()
