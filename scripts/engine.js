@@ -5,6 +5,7 @@
 
 const { spawn } = require('child_process');
 const os = require('os');
+const path = require('path');
 const { ask, call, kindOf } = require('./lib/engine-api');
 const { IMAGES, imageArchive } = require('./lib/images');
 const { startPrivateEngine, reapEngines, engineFolders, cannotStart } = require('./lib/private-engine');
@@ -131,8 +132,10 @@ async function withEngine(fn) {
   }
 }
 
-/** The environment that tells a child process about the engine and the run. */
-const engineEnv = (engine) => ({ ...process.env, DOCKER_HOST: engine.host, DEW_RUN: runId() });
+/** The environment that tells a child process about the engine and the run. Engines that it starts are of the same programs. */
+const engineEnv = ({ host, programs = [] }) => ({
+  ...process.env, DOCKER_HOST: host, DEW_RUN: runId(), PATH: [...programs, process.env.PATH].join(path.delimiter),
+});
 
 /**
  * Runs a command with the engine in its environment; resolves to its exit status, 128 + n for a signal.

@@ -8,6 +8,7 @@ const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
 const { findEngine, cannotStart } = require('./engine');
+const { TESTED_RELEASE, engineIfAny } = require('./lib/debian-engine');
 const tools = require('./lib/tools');
 
 const ROOT = path.join(__dirname, '..');
@@ -108,7 +109,7 @@ async function prepareMachine(options) {
 }
 
 /**
- * Prepares the clone. With `test`, also what only the tests need: Chromium, podman, other runtimes.
+ * Prepares the clone. With `test`, also what only the tests need: Chromium, podman, other runtimes, a newer engine.
  * Rejects with a sentence that says what to do when something is missing that cannot be installed.
  */
 async function setup({ test = false } = {}) {
@@ -117,6 +118,7 @@ async function setup({ test = false } = {}) {
   if (!await findEngine() && cannotStart()) throw new SetupError(`no engine answers and none can be started: ${cannotStart()}`);
   installPackages(ROOT, 'installing npm packages');
   if (test && process.platform === 'linux' && process.arch === 'x64') installPackages(RUNTIMES, 'fetching Node 22, Node 24, Bun and Deno');
+  if (test) engineIfAny(TESTED_RELEASE);
   buildAddon();
 }
 

@@ -26,13 +26,13 @@ class Output {
 
 /**
  * Runs `lanes`, each an array of steps, side by side, and resolves to all their results in the
- * lanes' order. `open()` resolves to `{ engine, end }` for each lane; `run(engine, step, output)` to
+ * lanes' order. `open(lane)` resolves to `{ engine, end }`; `run(engine, step, output)` to
  * a step's result, and `stopped()` says whether no further step shall begin.
  */
 async function sideBySide(lanes, { open, run, stopped }) {
   const outcomes = await Promise.allSettled(lanes.map(async (steps) => {
     const results = [];
-    const { engine, end } = await open();
+    const { engine, end } = await open(steps);
     try {
       for (const step of steps) {
         if (stopped()) break;

@@ -16,7 +16,8 @@ const PREFIX = 'dew-';
 /** How long dockerd may take to answer, and to end when asked to. */
 const START_MS = 30_000, STOP_MS = 15_000;
 // dockerd and what it calls live in sbin, which a user's PATH may lack.
-const ENV = { ...process.env, PATH: `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin` };
+const PATH = [process.env.PATH, '/usr/local/sbin', '/usr/sbin', '/sbin'];
+const ENV = { ...process.env, PATH: PATH.join(':') };
 
 /** Whether a private engine can be started here; if not, why, as a sentence for people. */
 function cannotStart() {
@@ -41,8 +42,10 @@ class PrivateEngine {
   #folder;
   #child = null;
 
-  constructor(folder) {
+  constructor(folder, programs) {
     this.#folder = folder;
+    /** The folders of its programs, where they are not those of the machine. */
+    this.programs = programs;
     this.socketPath = path.join(folder, 'docker.sock');
     this.host = `unix://${this.socketPath}`;
     this.kind = 'docker';
@@ -66,7 +69,7 @@ class PrivateEngine {
     // A session of its own: Ctrl-C in the terminal must not reach dockerd before its containers are ended.
     const child = spawn('dockerd', ['--data-root', at('data'), '--exec-root', at('exec'), '-p', at('docker.pid'),
       '-H', this.host, '--bridge', 'none', '--iptables=false'],
-    { detached: true, stdio: ['ignore', log, log], env: ENV, cwd: this.#folder });
+    { detached: true, stdio: ['ignore', log, log], env: { ...ENV, PATH: [...this.programs, ...PATH].join(':') }, cwd: this.#folder });
     fs.closeSync(log);
     let failure = null;
     child.on('error', (error) => { failure = error.message; });
@@ -118,14 +121,14 @@ async function engineFolder(name) {
 }
 
 /**
- * Starts a private engine. `name` says what it is for, to people who look.
- * Rejects with dockerd's log when it does not come up.
+ * Starts a private engine. `name` says what it is for, to people who look; `programs` are folders in
+ * which dockerd and its programs are looked for first. Rejects with dockerd's log when it does not come up.
  */
-async function startPrivateEngine({ name = 'run' } = {}) {
+async function startPrivateEngine({ name = 'run', programs = [] } = {}) {
   const reason = cannotStart();
   if (reason) throw new Error(`cannot start an engine: ${reason}`);
   const { folder } = await engineFolder(name);
-  return new PrivateEngine(folder).start();
+  return new PrivateEngine(folder, programs).start();
 }
 
 /** Removes the containers through the engine itself, which leaves nothing behind. */
