@@ -71,7 +71,7 @@ describe('docs/api.md', () => {
   }
 
   it('has the fixed limits of the code', () => {
-    const units = { ms: 1, s: 1000, KiB: 1024, MiB: 1024 * 1024 };
+    const units = { us: 0.001, ms: 1, s: 1000, KiB: 1024, MiB: 1024 * 1024 };
     for (const [what, value, where] of rows('docs/api.md', 'Fixed limits')) {
       const [file, name] = quoted(where);
       const found = new RegExp(`const ${name}(?:: \\w+)? = ([^;]+);`).exec(read(file));
@@ -97,8 +97,9 @@ describe('docs/api.md', () => {
   /** The value of a constant: a number, a product, a shift, a duration in ms. */
   function evaluate(text) {
     const plain = text.replaceAll('_', '').replace(/Duration::frommillis\((\d+)\)/, '$1')
+      .replace(/Duration::frommicros\((\d+)\)/, '$1 * 0.001')
       .replace(/Duration::fromsecs\((\d+)\)/, '$1 * 1000');
-    assert.match(plain, /^[\d *<]+$/, `cannot read the constant ${text}`);
+    assert.match(plain, /^[\d. *<]+$/, `cannot read the constant ${text}`);
     const [left, right] = plain.split('<<');
     return left.split('*').reduce((product, factor) => product * Number(factor), 1) * 2 ** Number(right ?? 0);
   }

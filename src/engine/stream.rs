@@ -51,7 +51,7 @@ impl ExecStream {
             ready: VecDeque::new(),
             failed: None,
             ended: false,
-            pace: Pace::default(),
+            pace: Pace::of_engine(),
             stint: Stint::default(),
             sizing,
         };

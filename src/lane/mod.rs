@@ -49,6 +49,12 @@ pub(crate) fn note_read(bytes: usize) {
     READ.set(READ.get().saturating_add(bytes));
 }
 
+/// Whether the task whose turn it is may keep its thread for a moment: there is one for each in the lane.
+pub(crate) fn has_thread_to_spare() -> bool {
+    let threads = || LANE.get()?.as_ref().map(|lane| lane.metrics().num_workers());
+    Place::here() == Place::Lane && threads().is_some_and(|threads| QUEUE.sessions() <= threads)
+}
+
 /// Where something is that gets its news from a runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {

@@ -52,8 +52,12 @@ impl Queue {
         Counted::new(&self.sessions)
     }
 
+    pub(super) fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
     pub(super) fn is_crowded(&self) -> bool {
-        self.sessions.load(Ordering::Relaxed) > CROWD
+        self.sessions() > CROWD
     }
 
     async fn wait(&self) {

@@ -81,7 +81,7 @@ impl Socket {
             outbound: Outbound::new(role),
             pong: None,
             answering: false,
-            pace: Pace::default(),
+            pace: Pace::of_peer(),
             heard: false,
             close_sent: false,
             close_received: false,

@@ -18,7 +18,7 @@ pub(super) struct PacedSocket {
 
 impl PacedSocket {
     pub(super) fn new(socket: Socket) -> Self {
-        Self { socket, pace: Pace::default() }
+        Self { socket, pace: Pace::of_engine() }
     }
 }
 

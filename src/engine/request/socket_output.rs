@@ -68,7 +68,7 @@ impl SocketOutput {
         if extent == Extent::Complete {
             ended.cancel();
         }
-        let reading = Mutex::new(Reading { extent, early, pace: Pace::default(), taken: 0 });
+        let reading = Mutex::new(Reading { extent, early, pace: Pace::of_engine(), taken: 0 });
         Self { host, read, _write: write, idle, reading, ended }
     }
 
