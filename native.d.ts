@@ -191,6 +191,8 @@ export declare class NativeServer {
   listen(host: string, port: number): Promise<NativeAddress>
   /** The whole HTTP response for a request that is refused, or nothing if it is not. */
   refusal(request: NativeHandshake): Buffer | null
+  /** Prepares Node's listener behind the descriptor `fd`, where there is something to prepare. */
+  prepareListener(fd: number): void
   /**
    * Serves a request, that was not refused, on the connection behind the descriptor `fd`;
    * Node's socket is to be destroyed afterwards. `head` came behind the request. Nothing: there

@@ -53,6 +53,35 @@ describe('constructor', () => {
     });
   }
 
+  it('prepares the http server whenever that begins to listen, until it is closed', async () => {
+    const { NativeServer } = require('../lib/native');
+    const { prepareListener } = NativeServer.prototype;
+    const prepared = [];
+    NativeServer.prototype.prepareListener = (descriptor) => prepared.push(descriptor);
+    const own = http.createServer();
+    const listen = async () => {
+      await new Promise((resolve) => own.listen(0, '127.0.0.1', resolve));
+      return own._handle.fd;
+    };
+    const end = () => new Promise((resolve) => own.close(resolve));
+    try {
+      const early = new DockerServer(given({ server: own }));
+      assert.deepEqual(prepared, []);
+      const first = await listen();
+      assert.deepEqual(prepared.splice(0), [first]);
+      const late = new DockerServer(given({ server: own, path: '/q' }));
+      assert.deepEqual(prepared.splice(0), [first]);
+      await early.close();
+      await end();
+      const second = await listen();
+      assert.deepEqual(prepared.splice(0), [second]);
+      await late.close();
+    } finally {
+      NativeServer.prototype.prepareListener = prepareListener;
+      await end();
+    }
+  });
+
   it('does not change the options it is given', () => {
     const options = Object.freeze(given({ wrapperCommand: Object.freeze(['env']) }));
     const server = new DockerServer(options);
@@ -284,10 +313,11 @@ describe('server', () => {
       await server.close();
       await assert.rejects(Peer.open(url), /ECONNREFUSED/);
       const second = await scene.serve();
-      const before = second.httpServer.listenerCount('upgrade');
-      assert.ok(before > 0);
+      const counts = () => ['upgrade', 'listening'].map((name) => second.httpServer.listenerCount(name));
+      const before = counts();
+      assert.ok(before[0] > 0);
       await second.server.close();
-      assert.equal(second.httpServer.listenerCount('upgrade'), 0);
+      assert.deepEqual(counts(), [0, before[1] - 1]);
     });
 
     it('is what Symbol.asyncDispose does', async () => {

@@ -73,4 +73,23 @@ function plainHandle(socket) {
   return Number.isInteger(handle.fd) && handle.fd >= 0 ? handle : null;
 }
 
-module.exports = { handOver };
+/**
+ * Tells the descriptor that an http server listens on, each time when it begins to listen and at
+ * once if it does already. Where there is none, as in workers of a cluster, nothing is told.
+ *
+ * @param {import('node:http').Server} http
+ * @param {(descriptor: number) => void} tell
+ * @returns {() => void} Ends that.
+ */
+function whenListening(http, tell) {
+  const told = () => {
+    const descriptor = http._handle?.fd;
+    if (Number.isInteger(descriptor) && descriptor >= 0) tell(descriptor);
+  };
+  if (http.listening) told();
+  // Before anybody connects to it.
+  http.prependListener('listening', told);
+  return () => http.off('listening', told);
+}
+
+module.exports = { handOver, whenListening };

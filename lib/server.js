@@ -4,7 +4,7 @@ const { EventEmitter } = require('node:events');
 
 const { NativeServer } = require('./native');
 const { failure, fromNative } = require('./errors');
-const { handOver } = require('./handover');
+const { handOver, whenListening } = require('./handover');
 const { nativeServerOptions, serverOptions } = require('./options');
 const { answer, serveUpgrades } = require('./upgrade');
 
@@ -57,10 +57,15 @@ class DockerServer extends EventEmitter {
       self.deref()?.#onEvent(event);
     });
     if (!this.server) return;
-    this.#stopServing = serveUpgrades(this.server, this.options.path, {
+    const stopServing = serveUpgrades(this.server, this.options.path, {
       open: (request, socket, head) => this.#open(request, socket, head),
       refusal: (request, socket) => this.#native.refusal(describe(request, socket)),
     });
+    const stopPreparing = whenListening(this.server, (descriptor) => this.#native.prepareListener(descriptor));
+    this.#stopServing = () => {
+      stopServing();
+      stopPreparing();
+    };
   }
 
   /**

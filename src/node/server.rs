@@ -156,6 +156,16 @@ impl NativeServer {
         Some(refusal.to_http().into())
     }
 
+    /// Prepares Node's listener behind the descriptor `fd`, where there is something to prepare.
+    #[napi]
+    pub fn prepare_listener(&self, fd: i32) {
+        // It is served on as it is.
+        #[cfg(unix)]
+        let _ = super::socket::prepare_listener(fd);
+        #[cfg(not(unix))]
+        let _ = fd;
+    }
+
     /// Serves a request, that was not refused, on the connection behind the descriptor `fd`;
     /// Node's socket is to be destroyed afterwards. `head` came behind the request. Nothing: there
     /// was no room, and the peer is told.

@@ -69,7 +69,7 @@ impl Listener {
     /// The system's, such as an address in use.
     pub async fn bind(addresses: &[SocketAddr]) -> io::Result<Self> {
         let listener = TcpListener::bind(addresses).await?;
-        loopback::prepare(&listener);
+        loopback::prepare((&listener).into());
         Ok(Self(listener))
     }
 

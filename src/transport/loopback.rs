@@ -3,13 +3,13 @@
 //! BBR, the congestion control that many servers have as their default, sets a timer for each
 //! burst that it sends, to be kind to the network. Here there is none: the timers only cost, a
 //! fifth of a server's time for output. A socket is paced for good once it is connected under BBR,
-//! so those that somebody else connects stay as they are.
+//! so it is listeners that are prepared, ours and those of others that are served on.
 
 use std::io;
 use std::net::IpAddr;
 
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 /// Every Linux has it, lets everybody use it, and sets no timers for it.
 #[cfg(target_os = "linux")]
@@ -29,10 +29,10 @@ pub(super) async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     Err(failure)
 }
 
-/// Prepares a listener for what will be accepted.
-pub(super) fn prepare(listener: &TcpListener) {
-    if let Ok(address) = listener.local_addr() {
-        unpace(SockRef::from(listener), address.ip());
+/// Prepares a listener, of whatever kind, for what will be accepted.
+pub(crate) fn prepare(listener: SockRef<'_>) {
+    if let Some(address) = listener.local_addr().ok().and_then(|address| address.as_socket()) {
+        unpace(listener, address.ip());
     }
 }
 
@@ -50,6 +50,8 @@ fn unpace(socket: SockRef<'_>, address: IpAddr) {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
 
     fn congestion(stream: &TcpStream) -> Vec<u8> {
@@ -61,7 +63,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         // As if it were the default, where the system lets us.
         let _ = SockRef::from(&listener).set_tcp_congestion(b"bbr");
-        prepare(&listener);
+        prepare(SockRef::from(&listener));
         let port = listener.local_addr().unwrap().port();
         let (ours, theirs) = tokio::join!(connect("localhost", port), listener.accept());
         for stream in [&ours.unwrap(), &theirs.unwrap().0] {

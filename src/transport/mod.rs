@@ -30,6 +30,8 @@ pub use accept::{Handshake, Origins, Refusal};
 pub use connect::{ConnectError, ConnectOptions, connect};
 pub use keep_alive::{KeepAlive, Pulse};
 pub use listen::{HandshakeLimits, Listener, Route};
+#[cfg(all(unix, feature = "node"))]
+pub(crate) use loopback::prepare as prepare_listener;
 pub use peer::{
     Incoming, Peer, PeerReceiver, PeerSender, Sent, Shortcut, TransportError, close_code,
 };
