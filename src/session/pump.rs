@@ -56,9 +56,10 @@ const STUCK_LOOK: Duration = Duration::from_millis(500);
 /// held for those two seconds), so who does not answer is taken for one that is about to.
 const STUCK_ANSWER: Duration = Duration::from_millis(500);
 
-/// What is read of a command that has ended while the peer takes no output. It makes room for all
-/// that dockerd would drop.
-const LEFT_BEHIND: usize = 512 * 1024;
+/// What may be read and not taken of a command that has ended while the peer takes no output. That
+/// makes room for all that dockerd would drop, 200 KiB of each stream in pipes and in the hands of
+/// those who copy from them, behind the one read (256 KiB) of which a part may still wait here.
+const LEFT_BEHIND: usize = 1024 * 1024;
 
 /// The most that is read so where the engine was only slow, again and again.
 const MOST_AHEAD: usize = 2 * 1024 * 1024;
