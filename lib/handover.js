@@ -70,12 +70,15 @@ function plainHandle(socket) {
   const kind = handle?.constructor?.name;
   if (kind !== 'TCP' && kind !== 'Pipe') return null;
   if (typeof handle.readStop !== 'function') return null;
-  return Number.isInteger(handle.fd) && handle.fd >= 0 ? handle : null;
+  return hasDescriptor(handle) ? handle : null;
 }
+
+/** Handles of Windows have none, nor have those of listeners that a cluster shares. */
+const hasDescriptor = (handle) => Number.isInteger(handle?.fd) && handle.fd >= 0;
 
 /**
  * Tells the descriptor that an http server listens on, each time when it begins to listen and at
- * once if it does already. Where there is none, as in workers of a cluster, nothing is told.
+ * once if it does already. Where there is none, nothing is told.
  *
  * @param {import('node:http').Server} http
  * @param {(descriptor: number) => void} tell
@@ -83,8 +86,7 @@ function plainHandle(socket) {
  */
 function whenListening(http, tell) {
   const told = () => {
-    const descriptor = http._handle?.fd;
-    if (Number.isInteger(descriptor) && descriptor >= 0) tell(descriptor);
+    if (hasDescriptor(http._handle)) tell(http._handle.fd);
   };
   if (http.listening) told();
   // Before anybody connects to it.

@@ -15,9 +15,10 @@ const { until, withArgument, childrenOf, signal, gone } = require('./processes')
 const PREFIX = 'dew-';
 /** How long dockerd may take to answer, and to end when asked to. */
 const START_MS = 30_000, STOP_MS = 15_000;
-// dockerd and what it calls live in sbin, which a user's PATH may lack.
-const PATH = [process.env.PATH, '/usr/local/sbin', '/usr/sbin', '/sbin'];
-const ENV = { ...process.env, PATH: PATH.join(':') };
+/** Ours, with `programs` first in PATH. dockerd and what it calls live in sbin, which a user's PATH may lack. */
+const environment = (programs = []) => ({
+  ...process.env, PATH: [...programs, process.env.PATH, '/usr/local/sbin', '/usr/sbin', '/sbin'].join(':'),
+});
 
 /** Whether a private engine can be started here; if not, why, as a sentence for people. */
 function cannotStart() {
@@ -69,7 +70,7 @@ class PrivateEngine {
     // A session of its own: Ctrl-C in the terminal must not reach dockerd before its containers are ended.
     const child = spawn('dockerd', ['--data-root', at('data'), '--exec-root', at('exec'), '-p', at('docker.pid'),
       '-H', this.host, '--bridge', 'none', '--iptables=false'],
-    { detached: true, stdio: ['ignore', log, log], env: { ...ENV, PATH: [...this.programs, ...PATH].join(':') }, cwd: this.#folder });
+    { detached: true, stdio: ['ignore', log, log], env: environment(this.programs), cwd: this.#folder });
     fs.closeSync(log);
     let failure = null;
     child.on('error', (error) => { failure = error.message; });
@@ -193,7 +194,7 @@ async function unmountBelow(folder) {
   const mounts = fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
     .map((line) => (line.split(' ')[4] || '').replace(/\\040/g, ' '))
     .filter((mount) => mount.startsWith(`${folder}/`));
-  for (const mount of mounts.reverse()) spawnSync('umount', ['-l', mount], { env: ENV });
+  for (const mount of mounts.reverse()) spawnSync('umount', ['-l', mount], { env: environment() });
 }
 
 /** Folders of private engines: `{ folder, state }`, where `state` is that of the owner; others' names do not parse. */
