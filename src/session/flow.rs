@@ -68,7 +68,7 @@ impl Flow {
         state.peer_paused || state.writing
     }
 
-    /// The command itself has ended; what still holds its output is not waited for.
+    /// The command itself has ended: the end of its output should be near.
     pub(super) fn set_over(&self) {
         self.state().over = true;
         self.changed.notify_one();

@@ -25,9 +25,11 @@ use crate::{
     transport::{Incoming, PeerReceiver, PeerSender, Pulse, TransportError},
 };
 
-/// How long the output may be silent, once the command itself has ended, before we stop waiting
-/// for background processes that still hold it.
-const LINGER: Duration = Duration::from_millis(500);
+/// How long the output may be silent, once the command itself has ended, before we stop waiting for
+/// more. Engines end it themselves, whoever still holds it: podman with the command, dockerd two
+/// seconds later (seen on 20.10, 26.1 and 28.5). So this is for an engine that has lost sight of it,
+/// and longer than a host under load or a bad connection may keep the last of it back.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// How often a running command is looked at, besides listening to the engine's events.
 const LIVENESS: Duration = Duration::from_secs(15);
@@ -77,7 +79,7 @@ impl From<TransportError> for OutputError {
 }
 
 /// Sends all output to the peer, and whatever else [`Flow`] has to say. Returns at the output's
-/// end, or once the command is over and what still holds its output has been silent for a while.
+/// end, or once the command is over and nothing more has come for a while.
 pub(super) async fn send_output(
     sender: &mut PeerSender,
     mut output: ExecOutput,
