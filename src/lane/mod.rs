@@ -18,6 +18,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Runtime};
@@ -109,8 +110,8 @@ where
             Leg::Over(output) => return output,
             Leg::Left(task) => task,
         };
-        let threads = task.home.metrics().num_workers();
-        let Some(lane) = LANE.get_or_init(|| start(threads, &QUEUE)) else {
+        let threads = || threads_beside(task.home.metrics().num_workers());
+        let Some(lane) = LANE.get_or_init(|| start(threads(), &QUEUE)) else {
             return task.future.await;
         };
         let leg = AbortOnDropHandle::new(lane.spawn(task.run_until_quiet()));
@@ -129,6 +130,12 @@ where
     }
 }
 
+/// Threads of a lane beside so many of everybody's: no more than there are processors for them, since
+/// all that they would do is to take turns.
+fn threads_beside(home: usize) -> usize {
+    thread::available_parallelism().map_or(home, |processors| home.min(processors.get()))
+}
+
 /// A lane with so many threads.
 fn start(threads: usize, queue: &'static Queue) -> Option<Runtime> {
     crate::runtime::builder()
@@ -138,7 +145,7 @@ fn start(threads: usize, queue: &'static Queue) -> Option<Runtime> {
             // Whoever gives way gives up the rest of the system's turn (Linux 6.18). If that were a
             // long one, other programs would leave us little: a third of the throughput, measured.
             if slice::set(SLICE) {
-                GIVE_WAY.set(std::thread::yield_now);
+                GIVE_WAY.set(thread::yield_now);
             }
         })
         .on_thread_park(|| queue.when_idle())
@@ -266,7 +273,7 @@ pub(crate) mod tests {
     }
 
     fn is_in_lane() -> bool {
-        std::thread::current().name() == Some(THREADS)
+        thread::current().name() == Some(THREADS)
     }
 
     /// A turn in which so many bytes are read, and another one afterwards.
@@ -380,6 +387,13 @@ pub(crate) mod tests {
             Stint::default().begin().await;
         }));
         tokio::time::timeout(PATIENCE, begun).await.expect("it never begins");
+    }
+
+    #[test]
+    fn a_lane_has_as_many_threads_as_there_are_processors_for_them() {
+        let processors = thread::available_parallelism().unwrap().get();
+        let counts = [1, processors, processors + 1].map(threads_beside);
+        assert_eq!(counts, [1, processors, processors]);
     }
 
     #[test]
