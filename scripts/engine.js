@@ -60,12 +60,11 @@ async function ensureImage(engine) {
     let there = await hold(engine, key);
     if (!there) {
       const target = `/images/create?fromSrc=-&repo=${name}&tag=latest&changes=${encodeURIComponent(`LABEL ${LABEL}=1`)}`;
-      const { status, text } = await call(engine, 'POST', target, { tar: imageArchive(key) }).catch((cause) => {
-        // Who closes before it has read all has an answer that is lost with the connection; the log has it too.
-        throw new Error(engine.logTail ? `${cause.message}; its log ends:\n${engine.logTail}` : cause.message, { cause });
+      const { status, text } = await call(engine, 'POST', target, { tar: imageArchive(key) }).catch(async (cause) => {
+        throw new Error(engine.report ? `${cause.message}; ${await engine.report()}` : cause.message, { cause });
       });
       // Failures come with status 200 as well, as a line of the progress report.
-      if (status !== 200 || /"error"/.test(text)) throw new Error(`engine did not import ${name}: ${text.trim()}`);
+      if (status !== 200 || /"error"/.test(text)) throw new Error(`engine did not import ${name}: ${text.trim()} (HTTP ${status})`);
       there = await hold(engine, key);
     }
     if (!there) throw new Error(`engine at ${engine.host} lost the image ${name} it had just imported`);

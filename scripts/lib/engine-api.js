@@ -36,6 +36,8 @@ function address(host) {
 function call(engine, method, target, { json, tar, timeout = 60_000 } = {}) {
   const body = tar || (json && Buffer.from(JSON.stringify(json)));
   const headers = { Host: 'engine' };
+  // Who refuses so much before it has read all closes the connection, and its answer would be lost with that.
+  if (tar) headers.Expect = '100-continue';
   if (body) {
     headers['Content-Type'] = tar ? 'application/x-tar' : 'application/json';
     headers['Content-Length'] = body.length;
@@ -61,7 +63,8 @@ function call(engine, method, target, { json, tar, timeout = 60_000 } = {}) {
     // An error of its own: the stack, which is what test runners print, keeps the words that an error was made with.
     request.on('error', (cause) => reject(Object.assign(
       new Error(`${method} ${target} at ${engine.host}: ${cause.message}`, { cause }), { code: cause.code })));
-    request.end(body);
+    if (tar) request.on('continue', () => request.end(body));
+    else request.end(body);
   });
 }
 

@@ -58,9 +58,13 @@ class PrivateEngine {
     return this.#child && this.#child.exitCode === null && this.#child.signalCode === null ? this.#child.pid : null;
   }
 
-  /** The last lines of what dockerd has logged, for errors. */
-  get logTail() {
-    return logTail(this.#folder);
+  /** What has become of dockerd, and the last lines that it has logged, for errors. */
+  async report() {
+    // Its end is told a little later than that of its connections.
+    await until(() => this.pid === null, 500);
+    const { exitCode, signalCode } = this.#child;
+    const fate = this.pid ? 'still runs' : `has ended with ${signalCode || exitCode}`;
+    return `dockerd ${fate}; its log ends:\n${logTail(this.#folder)}`;
   }
 
   /** Starts dockerd and resolves when it answers. */
