@@ -110,8 +110,9 @@ where
             Leg::Over(output) => return output,
             Leg::Left(task) => task,
         };
-        let threads = || threads_beside(task.home.metrics().num_workers());
-        let Some(lane) = LANE.get_or_init(|| start(threads(), &QUEUE)) else {
+        let home = task.home.metrics();
+        let Some(lane) = LANE.get_or_init(|| start(threads_beside(home.num_workers()), &QUEUE))
+        else {
             return task.future.await;
         };
         let leg = AbortOnDropHandle::new(lane.spawn(task.run_until_quiet()));

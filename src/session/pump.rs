@@ -60,7 +60,7 @@ const STUCK_ANSWER: Duration = Duration::from_millis(500);
 
 /// What may be read and not taken of a command that has ended while the peer takes no output. That
 /// makes room for all that dockerd would drop, 200 KiB of each stream in pipes and in the hands of
-/// those who copy from them, behind the one read (256 KiB) of which a part may still wait here.
+/// those who copy from them, behind what was read ahead at an earlier time and waits here still.
 const LEFT_BEHIND: usize = 1024 * 1024;
 
 /// The most that is read so where the engine was only slow, again and again.

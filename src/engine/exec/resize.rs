@@ -22,8 +22,8 @@ const RETRIES: [Duration; 6] = [
     Duration::from_millis(640),
 ];
 /// Time between two resizes on podman. Its conmon drops the second of two that it
-/// reads at once (measured: half of them back to back, none at 5 ms). On a busy machine
-/// it may read for the first time when 20 ms have passed (seen).
+/// reads at once (measured: half of them back to back, none at 5 ms). With 20 ms
+/// a size was lost once on a busy machine, where it may well read later than that.
 const PODMAN_SPACING: Duration = Duration::from_millis(100);
 
 /// The size of a terminal, in character cells.
