@@ -8,7 +8,6 @@ const { handOver } = require('./handover');
 const { checkClientOptions, clientOptions } = require('./options');
 const { Outbox, toBuffer } = require('./outbox');
 const { ClientSocket } = require('./socket');
-const { InputStream, OutputStream } = require('./streams');
 const { sortWsopts } = require('./wsopts');
 
 // Signals of the addon's client.
@@ -46,6 +45,8 @@ class DockerClient extends EventEmitter {
   }
 
   #makeStreams() {
+    // Loaded with the first client that is made: it takes Node's streams along.
+    const { InputStream, OutputStream } = require('./streams');
     /** Takes whole messages, behind the input that was written before. */
     this.strbuf = new Outbox();
     this.strbuf.on('high', () => this.#flow('paused', 'pause'));
