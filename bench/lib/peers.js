@@ -24,6 +24,7 @@ const PEERS = {
   original: { title: 'originals 3.0.0', server: 'original', client: 'original', unless: needsOriginals },
   adopted: { title: 'ours: Node http server, Node client', server: 'adopted', client: 'ours', unless: needsAddon },
   port: { title: 'ours: `port`, Node client', server: 'port', client: 'ours', unless: needsAddon },
+  ws: { title: 'ours: `port`, the `ws` package as client', server: 'port', client: 'ws', unless: needsAddon },
   dewNode: { title: 'ours: `dew serve`, Node client', server: 'dew', client: 'ours', unless: () => needsAddon() || needsDew() },
   dew: { title: 'ours: `dew serve`, `dew exec`', server: 'dew', client: 'dew', unless: needsDew },
   docker: { title: '`docker exec`', client: 'docker', unless: needsDocker },

@@ -5,10 +5,14 @@
 //   done()          resolves to the exit code once all output is here; rejects if the session is lost
 //   leave()         goes without a word
 
+const { EventEmitter } = require('events');
 const { PassThrough } = require('stream');
 const { finished } = require('stream/promises');
 const { address } = require('../../scripts/lib/engine-api');
 const { openExec } = require('./engine-exec');
+
+/** The first byte of a message. */
+const CODE = { stdin: 0, stdout: 1, stopped: 200 };
 
 /** Our client and the original's have the same face: that is the point of a drop-in. */
 async function openClient(Client, { url, command, tty }) {
@@ -35,6 +39,28 @@ async function openClient(Client, { url, command, tty }) {
     },
     leave: () => client.socket.terminate(),
   };
+}
+
+/** Nothing but a WebSocket of the `ws` package: what the server costs, and no client of ours. Its `stdin` has only `write`. */
+function openWs(WebSocket, { url, command, tty }) {
+  const query = new URLSearchParams([['tty', tty], ...command.map((word) => ['command', word])]);
+  const socket = new WebSocket(`${url}?${query}`, { perMessageDeflate: false });
+  const stdout = new EventEmitter();
+  const exit = new Promise((resolve, reject) => {
+    socket.on('error', reject).on('close', () => reject(new Error('connection lost')));
+    socket.on('message', (message) => {
+      if (message[0] === CODE.stdout) stdout.emit('data', message.subarray(1));
+      else if (message[0] === CODE.stopped) resolve(message[1] || 0);
+    });
+  });
+  exit.catch(() => { /* reported by `done`, if anybody waits for it */ });
+  const session = {
+    stdin: { write: (bytes) => socket.send(Buffer.concat([Buffer.from([CODE.stdin]), bytes])) },
+    stdout,
+    done: () => exit,
+    leave: () => socket.terminate(),
+  };
+  return new Promise((resolve, reject) => socket.on('open', () => resolve(session)).on('error', reject));
 }
 
 /** As dockerode's users do it. */
@@ -78,6 +104,10 @@ const OPEN = {
   ours: () => {
     const { DockerClient } = require('../..');
     return (target) => openClient(DockerClient, target);
+  },
+  ws: () => {
+    const WebSocket = require('ws');
+    return (target) => openWs(WebSocket, target);
   },
 };
 
