@@ -11,7 +11,7 @@ module.exports = async function start(context, { quick }) {
   // The originals lose output that comes as early as there, and the docker command asks for more than is there.
   const names = available(PEERS, ['engine', 'adopted', 'port', 'dew', ...(fake ? [] : ['original', 'docker'])], context);
   const rounds = quick ? 1 : 30;
-  const count = fake ? 20 : 5;
+  const count = fake ? 20 : 10;
   const times = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const name of names) times[name].push(...await withPair(name, context, (pair) => pair.call('start', { count })));
