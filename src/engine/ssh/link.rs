@@ -25,6 +25,9 @@ use super::folder::Folder;
 use super::process::{Process, thread};
 use start::Connected;
 
+/// How long no session is kept behind one that the server has refused. A server that allows few goes
+/// on refusing; one that was only late to free those that had ended does not.
+const TIGHT_FOR: Duration = Duration::from_secs(10);
 /// How long `ssh` may take to end before it is killed.
 const END_GRACE: Duration = Duration::from_secs(2);
 
@@ -59,8 +62,8 @@ struct Inner {
     used_at: Instant,
     /// Sessions that may be kept for a next request, when this one is done.
     kept: usize,
-    /// The server has refused a session: it allows fewer than we do.
-    is_tight: bool,
+    /// When the server has refused a session last.
+    refused_at: Option<Instant>,
     /// Nothing new is to begin.
     closing: bool,
     /// Nothing is left: neither processes nor files.
@@ -85,7 +88,8 @@ impl Lease {
     pub(super) fn with_session(mut self, session: Process) -> Self {
         self.session = Some(session);
         let mut inner = self.link.inner();
-        self.is_kept = !inner.is_tight && inner.kept < self.link.host.options().channel_limit / 2;
+        self.is_kept = !inner.is_tight(Instant::now())
+            && inner.kept < self.link.host.options().channel_limit / 2;
         inner.kept += usize::from(self.is_kept);
         drop(inner);
         self
@@ -101,6 +105,11 @@ impl std::fmt::Debug for Lease {
 impl Inner {
     fn is_ending(&self) -> bool {
         self.closing || self.master.as_ref().is_some_and(|master| master.exited().is_some())
+    }
+
+    /// Whether sessions are so few that others need their places.
+    fn is_tight(&self, now: Instant) -> bool {
+        self.refused_at.is_some_and(|at| now.saturating_duration_since(at) < TIGHT_FOR)
     }
 }
 
@@ -133,7 +142,7 @@ impl Link {
                 uses: 0,
                 used_at: Instant::now(),
                 kept: 0,
-                is_tight: false,
+                refused_at: None,
                 closing: false,
                 gone: false,
                 master: None,
@@ -176,9 +185,9 @@ impl Link {
         Some(Lease { link: Arc::clone(self), session: None, is_kept: false })
     }
 
-    /// The server allows fewer sessions than we do: none is kept from now on.
+    /// The server has no place for another session now: for a while none is kept.
     pub(super) fn note_refusal(&self) {
-        self.inner().is_tight = true;
+        self.inner().refused_at = Some(Instant::now());
     }
 
     /// Ends the link, whoever uses it.
@@ -328,6 +337,17 @@ mod tests {
         assert_eq!(retries.after(&link, "docker: command not found"), None);
         link.close();
         assert_eq!(retries.after(&link, REFUSED), None);
+    }
+
+    #[test]
+    fn for_a_while_behind_a_refusal_no_session_is_kept() {
+        let link = idle();
+        let is_tight = |later| link.inner().is_tight(Instant::now() + later);
+        assert!(!is_tight(Duration::ZERO));
+        link.note_refusal();
+        assert!(is_tight(TIGHT_FOR - Duration::from_secs(1)));
+        assert!(!is_tight(TIGHT_FOR));
+        link.close();
     }
 
     #[test]
