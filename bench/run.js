@@ -51,8 +51,8 @@ const SUITES = {
   ceiling: 'fakePinned', scale: 'fakePinned', loop: 'fakePinned', busy: 'fake', slow: 'fake', rate: 'fake', startFake: 'fake',
   small: 'nothing', require: 'nothing', size: 'nothing',
 };
-/** Not part of a run unless it is asked for. */
-const FULL_ONLY = ['busyReal'];
+/** Not part of a run unless they are asked for; of a quick one, those of which another suite shows more. */
+const FULL_ONLY = ['busyReal'], NOT_QUICK = ['idle'];
 
 function parse(args) {
   const { values } = parseArgs({
@@ -61,7 +61,8 @@ function parse(args) {
       quick: { type: 'boolean' }, full: { type: 'boolean' }, only: { type: 'string' }, json: { type: 'string' }, plots: { type: 'string' },
     },
   });
-  const usual = Object.keys(SUITES).filter((name) => values.full || !FULL_ONLY.includes(name));
+  const usual = Object.keys(SUITES).filter((name) => values.full || !FULL_ONLY.includes(name))
+    .filter((name) => !values.quick || !NOT_QUICK.includes(name));
   const suites = values.only ? values.only.split(',') : usual;
   const unknown = suites.find((name) => !Object.hasOwn(SUITES, name));
   if (unknown !== undefined) throw new Error(`no suite '${unknown}': choose from ${Object.keys(SUITES).join(', ')}`);

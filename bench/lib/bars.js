@@ -29,7 +29,7 @@ function idleKib(list) {
 const BARS = [
   { figure: 'stdout, real engine, of the limit', bar: atLeast(1), digits: 2, seen: ({ output }) => all(output?.summaries, (one) => one.ratio) },
   { figure: 'stdin to wc, real engine, of the limit', bar: atLeast(0.95), digits: 2, seen: ({ input }) => all(input?.summaries, (one) => one.ratio) },
-  { figure: 'stdin in pieces of 64 KiB, real engine, of the limit', bar: atLeast(0.95), digits: 2, seen: ({ input }) => all(input?.pieces.summaries, (one) => one.ratio) },
+  { figure: 'stdin in pieces of 64 KiB, real engine, of the limit', bar: atLeast(0.95), digits: 2, seen: ({ input }) => all(input?.pieces?.summaries, (one) => one.ratio) },
   { figure: "server CPU, stdout, real engine, of the original's", bar: atMost(0.25), digits: 2,
     seen: ({ output }) => all(output?.summaries, (one, { original }) => one.server / original?.server) },
   { figure: "server CPU, stdout, fake engine, of the original's", bar: atMost(0.167), digits: 3,

@@ -11,7 +11,7 @@ const WIDTHS = [1, 32];
 /** Small calls of the engine's API, which is a fake one on another processor. */
 module.exports = async function dockerCalls(context, { quick }) {
   const kinds = available(WITH_LIMIT, Object.keys(WITH_LIMIT), context);
-  const count = quick ? 4000 : 20_000;
+  const count = quick ? 2000 : 20_000;
   const results = {};
   for (const width of WIDTHS) {
     results[width] = await interleaved(kinds, quick ? 2 : 5, (kind) => withClient(kind, context, { cpus: SERVER }, async (child) => {

@@ -29,8 +29,8 @@ async function printed(engine, id) {
 /** Output that goes through `modem.demuxStream`: what a real engine, which shares the machine, can give. */
 module.exports = async function dockerOutput({ engine, container }, { quick }) {
   const kinds = available(CLIENTS, Object.keys(CLIENTS), {});
-  const rounds = quick ? 2 : 5;
-  const [mib, logged] = quick ? [200, 50] : [500, 150];
+  const rounds = quick ? 1 : 5;
+  const [mib, logged] = quick ? [200, 20] : [500, 150];
   const context = { engine, container };
   const results = {};
   const command = ['dd', 'if=/dev/zero', 'bs=1M', `count=${mib}`];

@@ -21,7 +21,7 @@ module.exports = async function output(context, { quick }) {
     },
   };
   const result = await transfer(`Output: dd, ${mib} MiB`, peers, context, job,
-    { rounds: quick ? 2 : 7, tries: quick ? 1 : 4 });
+    { rounds: quick ? 1 : 7, tries: quick ? 1 : 4 });
   const { engine, original, ...rest } = result.summaries;
   console.log('');
   for (const name of ['adopted', 'port', 'dew'].filter((one) => rest[one] && engine)) {
