@@ -108,6 +108,48 @@ describe('the end of a peer', () => {
       await second.sees('unharmed');
     });
 
+    /** A terminal that outlives its peer, whose output waits to be read. Hung up, it goes on with `sleep`. */
+    async function stubborn(mark) {
+      const peer = await scene.peer({ command: ['sh', '-c', `trap "" HUP TERM; yes; sleep ${mark}`], tty: true });
+      await peer.sees('y');
+      peer.send(CODE.pause);
+      await until('output that waits', async () => (await container.running(mark)).every(({ stat }) => stat.startsWith('S')));
+      return peer;
+    }
+    const TERMINALS = 4; // more than may miss the number that the first one had
+
+    it('leave other terminals of the same container alone, also of one that prints and outlives its peer', async () => {
+      const { server } = await scene.serve({ killGrace: 5000 });
+      const mark = uniqueSleep();
+      const first = await stubborn(mark);
+      first.terminate();
+      await until('free slot', () => server.sessions.length === 0);
+      const others = await Promise.all(Array.from({ length: TERMINALS }, async () => {
+        const peer = await scene.peer({ command: ['sh', '-c', 'stty raw -echo; echo ready; exec cat'], tty: true });
+        await peer.sees('ready');
+        return peer;
+      }));
+      assert.ok((await container.running(mark)).length > 0, 'it has outlived its peer');
+      await container.quiet(mark);
+      for (const peer of others) {
+        peer.stdin('unharmed');
+        await peer.sees('unharmed');
+      }
+    });
+
+    it('leave a printing terminal to itself where that is asked for', async () => {
+      const { server } = await scene.serve({ onDisconnect: 'leave' });
+      const mark = uniqueSleep();
+      const peer = await stubborn(mark);
+      peer.terminate();
+      await within('close()', server.close());
+      // Were it hung up, `sleep` would follow.
+      await stays('`yes`', async () => {
+        const living = await container.running(mark);
+        return living.length > 0 && living.every(({ args }) => args.startsWith('sh '));
+      }, 1000);
+    });
+
     for (const [when, moment] of [
       ['before its command runs', () => {}],
       ['when it hears that its command runs', (peer) => peer.waitFor(CODE.resume, { ms: 50000 })],

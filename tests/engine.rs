@@ -205,6 +205,8 @@ async fn the_latest_size_stays() {
         };
         let check = tokio::time::timeout(Duration::from_secs(20), check).await;
         assert!(check.is_ok(), "the size never came: {}", &seen[seen.len().saturating_sub(200)..]);
+        drop(input);
+        exec.detach(output).await;
     }
 }
 

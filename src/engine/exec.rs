@@ -1,5 +1,6 @@
 //! One command in a container: create, start, inspect, end.
 
+mod detach;
 mod resize;
 
 use std::fmt;

@@ -18,7 +18,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    engine::{Engine, EngineError, Exec, ExecSpec, ExecStream, Left, Marker, TerminalSize},
+    engine::{
+        Engine, EngineError, Exec, ExecOutput, ExecSpec, ExecStream, Left, Marker, TerminalSize,
+    },
     protocol::{ExecRequest, ServerMessage},
     transport::{Peer, PeerReceiver, PeerSender, TransportError, close_code},
 };
@@ -127,13 +129,22 @@ pub struct Aftermath {
     close_timeout: Duration,
     /// How long the peer's own close is waited for; `None` if the peer is gone or was not told.
     linger: Option<Duration>,
-    /// The processes to end: the grace, and the exec or what becomes one.
-    kill: Option<(Duration, Doomed)>,
+    /// A command that has not ended.
+    cut_short: Option<Unfinished>,
+    /// How long its processes get to end by themselves; `None` leaves them alone.
+    kill_grace: Option<Duration>,
 }
 
-enum Doomed {
+/// A command whose end has not been seen.
+enum Unfinished {
     Opening(Opening),
-    Running(Box<Exec>),
+    Running(Box<Running>),
+}
+
+struct Running {
+    exec: Exec,
+    /// Its output, until all of that was sent.
+    output: Option<ExecOutput>,
 }
 
 impl Aftermath {
@@ -155,19 +166,28 @@ impl Aftermath {
             self.receiver.drain(linger.min(self.close_timeout)).await;
         };
         let end = async {
-            let Some((grace, doomed)) = self.kill else {
-                return Ok(());
-            };
-            let exec = match doomed {
-                Doomed::Running(exec) => *exec,
+            let Running { exec, output } = match self.cut_short {
+                None => return Ok(()),
+                Some(Unfinished::Running(running)) => *running,
                 // Cut off in the middle, the start might still happen: wait for it.
-                Doomed::Opening(opening) => match opening.await {
-                    Ok((exec, _stream)) => exec,
+                Some(Unfinished::Opening(opening)) => match opening.await {
+                    Ok((exec, stream)) => Running { exec, output: stream.ok().map(|s| s.output) },
                     Err(_) => return Ok(()),
                 },
             };
+            let detach = async {
+                if let Some(output) = output {
+                    exec.detach(output).await;
+                }
+            };
+            let end = async {
+                match self.kill_grace {
+                    Some(grace) => end_processes(&exec, grace).await,
+                    None => Ok(()),
+                }
+            };
             // In a box: seldom needed, and large.
-            Box::pin(end_processes(&exec, grace)).await
+            Box::pin(async { tokio::join!(detach, end).1 }).await
         };
         tokio::join!(drain, end).1
     }
@@ -190,11 +210,15 @@ pub async fn run(
     cancel: CancellationToken,
 ) -> (SessionEnd, Aftermath) {
     let (mut sender, mut receiver) = peer.split();
-    let mut doomed = None;
-    let end = join(&engine, &mut sender, &mut receiver, &options, &cancel, &mut doomed).await;
+    let mut command = None;
+    let end = join(&engine, &mut sender, &mut receiver, &options, &cancel, &mut command).await;
     let last_words = timeout(options.close_timeout, say_why(&mut sender, &end)).await;
-    let unfinished = !matches!(end, SessionEnd::Exited(_));
-    let kill = doomed.filter(|_| unfinished && options.marker.is_some());
+    let kill_grace = options.marker.is_some().then_some(options.kill_grace);
+    let cut_short = command.filter(|command| match command {
+        _ if matches!(end, SessionEnd::Exited(_)) => false,
+        Unfinished::Opening(_) => kill_grace.is_some(),
+        Unfinished::Running(_) => true,
+    });
     let linger = match end {
         SessionEnd::Exited(_) => Some(OUTPUT_LINGER.max(options.close_timeout)),
         SessionEnd::PeerGone => None,
@@ -204,7 +228,8 @@ pub async fn run(
         receiver,
         close_timeout: options.close_timeout,
         linger: linger.filter(|_| matches!(last_words, Ok(Ok(())))),
-        kill: kill.map(|doomed| (options.kill_grace, doomed)),
+        cut_short,
+        kill_grace,
     };
     (end, aftermath)
 }
@@ -229,16 +254,14 @@ async fn say_why(sender: &mut PeerSender, end: &SessionEnd) -> Result<(), Transp
     sender.close(code, reason).await
 }
 
-/// What is to be ended if the session is cut short, filled in as soon as there is something.
-type DoomedSlot = Option<Doomed>;
-
+/// `command` is filled in as soon as there is one.
 async fn join(
     engine: &Engine,
     sender: &mut PeerSender,
     receiver: &mut PeerReceiver,
     options: &SessionOptions,
     cancel: &CancellationToken,
-    doomed: &mut DoomedSlot,
+    command: &mut Option<Unfinished>,
 ) -> SessionEnd {
     if options.request.command.is_empty() {
         return SessionEnd::Failed(SessionError::NoCommand);
@@ -260,32 +283,34 @@ async fn join(
         Ok(Ok((exec, Ok(stream)))) => (exec, stream),
         Ok(Ok((exec, Err(error)))) => {
             // Its answer did not come, or made no sense: it may run.
-            *doomed = Some(Doomed::Running(Box::new(exec)));
+            *command = Some(Unfinished::Running(Box::new(Running { exec, output: None })));
             return SessionEnd::Failed(SessionError::Start(error));
         }
         Ok(Err(error)) => return SessionEnd::Failed(SessionError::Start(error)),
         Err(end) => {
-            *doomed = Some(Doomed::Opening(opening));
+            *command = Some(Unfinished::Opening(opening));
             return end;
         }
     };
     drop(opening);
-    let exec: &Exec = match doomed.insert(Doomed::Running(Box::new(exec))) {
-        Doomed::Running(exec) => exec,
-        Doomed::Opening(_) => return SessionEnd::Cancelled,
+    let running = Unfinished::Running(Box::new(Running { exec, output: None }));
+    let Unfinished::Running(running) = command.insert(running) else {
+        return SessionEnd::Cancelled;
     };
+    let Running { exec, output: unread } = &mut **running;
+    let (exec, output) = (&*exec, unread.insert(stream.output));
     let _ = input_to.send(stream.input);
 
-    let output = tokio::select! {
+    let sent = tokio::select! {
         biased;
         () = cancel.cancelled() => return SessionEnd::Cancelled,
-        sent = pump::send_output(sender, stream.output, exec, &flow) => sent,
+        sent = pump::send_output(sender, output, exec, &flow) => sent,
         end = &mut reading => return peer_end(end),
         never = pump::apply_sizes(exec, &flow) => match never {},
         never = pump::watch(exec, &flow) => match never {},
     };
-    match output {
-        Ok(()) => {}
+    match sent {
+        Ok(()) => *unread = None,
         Err(OutputError::Peer(error)) => return SessionEnd::PeerFailed(error),
         Err(OutputError::Engine(error)) => return SessionEnd::Failed(SessionError::Lost(error)),
     }

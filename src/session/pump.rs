@@ -82,7 +82,7 @@ impl From<TransportError> for OutputError {
 /// end, or once the command is over and nothing more has come for a while.
 pub(super) async fn send_output(
     sender: &mut PeerSender,
-    mut output: ExecOutput,
+    output: &mut ExecOutput,
     exec: &Exec,
     flow: &Flow,
 ) -> Result<(), OutputError> {
@@ -90,10 +90,10 @@ pub(super) async fn send_output(
     let mut rescue = Rescue::new(exec);
     loop {
         if let Some(words) = flow.take_words() {
-            rescue.during(say(sender, words, flow), &mut output).await?;
+            rescue.during(say(sender, words, flow), output).await?;
         }
         if flow.is_peer_paused() {
-            rescue.during(flow.changed.notified(), &mut output).await;
+            rescue.during(flow.changed.notified(), output).await;
             continue;
         }
         tokio::select! {
@@ -105,10 +105,10 @@ pub(super) async fn send_output(
                     flow.set_writing(true);
                     let mut next = Some(chunk);
                     while let Some(chunk) = next {
-                        rescue.during(sender.feed(message(chunk)), &mut output).await?;
+                        rescue.during(sender.feed(message(chunk)), output).await?;
                         next = output.try_next();
                     }
-                    rescue.during(sender.flush(), &mut output).await?;
+                    rescue.during(sender.flush(), output).await?;
                     flow.set_writing(false);
                 }
                 None => return Ok(()),
