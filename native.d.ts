@@ -137,7 +137,7 @@ export declare class NativeDial {
   output(): ByteReader
   /** The request's body, or what is sent on a hijacked connection. */
   input(): ByteWriter
-  /** Drops the connection. No event follows. */
+  /** Drops the connection, or leaves the terminal. No event follows. */
   abort(): void
 }
 
@@ -423,6 +423,8 @@ export interface NativeRequest {
   streams: boolean
   /** Whether the answer's body is gathered and comes with the answer. */
   gather: boolean
+  /** Whether the connection, once it is hijacked, is a terminal's: it is left in order then. */
+  terminal: boolean
   /** How long nothing may be sent or received, in ms; 0 for ever. */
   idleTimeout: number
 }

@@ -8,6 +8,7 @@
 
 const assert = require('node:assert/strict');
 
+const { Docker } = require('..');
 const { uniqueSleep, useContainer } = require('./helpers/container');
 const { stays, until, within } = require('./helpers/deadline');
 const { pairing } = require('./helpers/implementations');
@@ -108,20 +109,37 @@ describe('the end of a peer', () => {
       await second.sees('unharmed');
     });
 
-    /** A terminal that outlives its peer, whose output waits to be read. Hung up, it goes on with `sleep`. */
-    async function stubborn(mark) {
-      const peer = await scene.peer({ command: ['sh', '-c', `trap "" HUP TERM; yes; sleep ${mark}`], tty: true });
-      await peer.sees('y');
+    /** Outlives its peer; its terminal hung up, it goes on with `sleep`. */
+    const stubborn = (mark) => ['sh', '-c', `trap "" HUP TERM; yes; sleep ${mark}`];
+    const printing = async (mark) => {
+      const living = await container.running(mark);
+      return living.length > 1 && living.every(({ args }) => args.startsWith('sh ')) && living;
+    };
+    const outputWaits = (mark) => until('output that waits to be read', async () => {
+      const living = await printing(mark);
+      return living && living.every(({ stat }) => stat.startsWith('S'));
+    });
+
+    async function stubbornPeer(mark) {
+      const peer = await scene.peer({ command: stubborn(mark), tty: true });
+      await peer.waitFor(CODE.stdout);
       peer.send(CODE.pause);
-      await until('output that waits', async () => (await container.running(mark)).every(({ stat }) => stat.startsWith('S')));
+      await outputWaits(mark);
       return peer;
     }
+
+    async function staysUnharmed(mark) {
+      await stays('not hung up', () => printing(mark), 1000);
+      await container.exec(['sh', '-c', 'kill -KILL -1']);
+      await container.quiet(mark);
+    }
+
     const TERMINALS = 4; // more than may miss the number that the first one had
 
     it('leave other terminals of the same container alone, also of one that prints and outlives its peer', async () => {
       const { server } = await scene.serve({ killGrace: 5000 });
       const mark = uniqueSleep();
-      const first = await stubborn(mark);
+      const first = await stubbornPeer(mark);
       first.terminate();
       await until('free slot', () => server.sessions.length === 0);
       const others = await Promise.all(Array.from({ length: TERMINALS }, async () => {
@@ -140,14 +158,21 @@ describe('the end of a peer', () => {
     it('leave a printing terminal to itself where that is asked for', async () => {
       const { server } = await scene.serve({ onDisconnect: 'leave' });
       const mark = uniqueSleep();
-      const peer = await stubborn(mark);
+      const peer = await stubbornPeer(mark);
       peer.terminate();
       await within('close()', server.close());
-      // Were it hung up, `sleep` would follow.
-      await stays('`yes`', async () => {
-        const living = await container.running(mark);
-        return living.length > 0 && living.every(({ args }) => args.startsWith('sh '));
-      }, 1000);
+      await staysUnharmed(mark);
+    });
+
+    it('leave a printing terminal of `Docker` to itself', async () => {
+      const mark = uniqueSleep();
+      const attached = { AttachStdin: true, AttachStdout: true, AttachStderr: true, Tty: true };
+      const docker = new Docker({ socketPath: container.socketPath });
+      const exec = await docker.getContainer(container.id).exec({ ...attached, Cmd: stubborn(mark) });
+      const stream = await exec.start({ hijack: true, stdin: true, Tty: true });
+      await outputWaits(mark);
+      stream.destroy();
+      await staysUnharmed(mark);
     });
 
     for (const [when, moment] of [

@@ -216,6 +216,7 @@ class Modem {
       file,
       hijack,
       gather: !options.isStream && !hijack,
+      terminal: hijack && Boolean((given._body ?? given)?.Tty),
       idleTimeout: this.timeout ?? 0,
       signal: options.abortSignal ?? (isAbortSignal(options.signal) ? options.signal : undefined),
       beside: options.beside,

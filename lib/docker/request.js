@@ -35,6 +35,7 @@ class EngineRequest {
    * @param {unknown} [wanted.file] The body otherwise.
    * @param {boolean} wanted.hijack Whether the connection is to become a stream in both directions.
    * @param {boolean} wanted.gather Whether the answer is to come as a whole.
+   * @param {boolean} [wanted.terminal] Whether that stream is a terminal's: destroyed, it is left in order.
    * @param {number} wanted.idleTimeout In ms, 0 for none.
    * @param {AbortSignal} [wanted.signal]
    * @param {{ begin: (giveUp: (error: Error) => void) => void, end: () => void }} [wanted.beside] What lives as
@@ -58,6 +59,7 @@ class EngineRequest {
       body: bytes,
       streams: body.source !== undefined,
       gather: wanted.gather,
+      terminal: Boolean(wanted.terminal),
       idleTimeout: wanted.idleTimeout,
     }, (signal, event) => this.#hear(signal, event));
     this.#signal?.addEventListener('abort', this.#abort, { once: true });

@@ -14,6 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+pub(super) use detach::DETACH_TIMEOUT;
 pub use resize::TerminalSize;
 
 use resize::Sizes;

@@ -73,6 +73,8 @@ pub struct NativeRequest {
     pub streams: bool,
     /// Whether the answer's body is gathered and comes with the answer.
     pub gather: bool,
+    /// Whether the connection, once it is hijacked, is a terminal's: it is left in order then.
+    pub terminal: bool,
     /// How long nothing may be sent or received, in ms; 0 for ever.
     pub idle_timeout: u32,
 }
@@ -153,13 +155,14 @@ impl NativeDial {
         let runtime = request_runtime().map_err(Code::wrap)?;
         let channel = Channel::holding(listener).map_err(Code::wrap)?;
         let (input, output) = (Pipe::new(INPUT_LIMIT), Output::new(OUTPUT_LIMIT));
-        let gather = request.gather;
+        let (gather, terminal) = (request.gather, request.terminal);
         let request = engine_request(request, &input);
         let answer = NativeAnswer {
             input: Arc::clone(&input),
             output: Arc::clone(&output),
             signal: channel.signal(OUTPUT),
             channel: Arc::clone(&channel),
+            terminal,
         };
         let requests = requests.requests.clone();
         let task = runtime.spawn(async move { run(&requests, request, gather, answer).await });
@@ -178,7 +181,7 @@ impl NativeDial {
         ByteWriter::new(Arc::clone(&self.input), self.channel.signal(INPUT))
     }
 
-    /// Drops the connection. No event follows.
+    /// Drops the connection, or leaves the terminal. No event follows.
     #[napi]
     pub fn abort(&self) {
         self.channel.close();

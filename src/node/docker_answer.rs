@@ -5,6 +5,7 @@ use std::{future::poll_fn, sync::Arc, task::Waker};
 use bytes::Bytes;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
+use tokio::runtime::Handle;
 
 use super::{
     channel::Channel, docker::OUTPUT_LIMIT, docker_output::Output, failure::NativeFailure,
@@ -71,6 +72,8 @@ pub(super) struct NativeAnswer {
     /// Tells that there is something in `output`.
     pub(super) signal: Waker,
     pub(super) channel: Arc<Channel<NativeDialEvent>>,
+    /// Whether a hijacked connection is a terminal's.
+    pub(super) terminal: bool,
 }
 
 /// Sends `request` and passes its answer on, to the end.
@@ -101,16 +104,35 @@ pub(super) async fn run(
             let outcome = to.read(body).await;
             to.end(outcome);
         }
-        Content::Hijacked(input, HijackedOutput::Socket(output)) => {
-            to.output.join(output);
+        Content::Hijacked(input, output) => {
+            let mut connection = Connection { terminal: to.terminal, ends: Some((input, output)) };
+            let Some((input, output)) = &mut connection.ends else { return };
+            if let HijackedOutput::Socket(output) = output {
+                to.output.join(Arc::clone(output));
+            }
             to.channel.send(NativeDialEvent { hijacked: Some(true), ..head });
-            let outcome = to.beside(input, to.output.serve(&to.signal)).await;
+            let outcome = match output {
+                HijackedOutput::Socket(_) => to.beside(input, to.output.serve(&to.signal)).await,
+                HijackedOutput::Stream(output) => to.beside(input, to.take(output)).await,
+            };
             to.end(outcome);
         }
-        Content::Hijacked(input, HijackedOutput::Stream(output)) => {
-            to.channel.send(NativeDialEvent { hijacked: Some(true), ..head });
-            let outcome = to.beside(input, to.take(output)).await;
-            to.end(outcome);
+    }
+}
+
+/// A hijacked connection. To drop a terminal's is to leave it in order.
+struct Connection {
+    terminal: bool,
+    ends: Option<(HijackedInput, HijackedOutput)>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // Without a runtime the process ends.
+        if let Some((input, output)) = self.ends.take().filter(|_| self.terminal)
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(output.detach(input));
         }
     }
 }
@@ -168,13 +190,13 @@ impl NativeAnswer {
             self.output.pipe.push(bytes);
             self.room().await;
         }
-        self.output.join(body);
+        self.output.join(Arc::from(body));
         // Whoever waited for the queue has to look at the socket now.
         self.signal.wake_by_ref();
         self.output.serve(&self.signal).await
     }
 
-    async fn take(&self, mut output: StreamOutput) -> Result<(), RequestError> {
+    async fn take(&self, output: &mut StreamOutput) -> Result<(), RequestError> {
         while let Some(bytes) = output.next().await? {
             self.output.pipe.push(bytes);
             self.room().await;
@@ -185,7 +207,7 @@ impl NativeAnswer {
     /// Both directions of a hijacked connection: what comes decides the end.
     async fn beside(
         &self,
-        mut input: HijackedInput,
+        input: &mut HijackedInput,
         receiving: impl Future<Output = Result<(), RequestError>>,
     ) -> Result<(), RequestError> {
         let sending = async {

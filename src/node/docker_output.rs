@@ -41,8 +41,8 @@ impl Output {
     }
 
     /// From here on, bytes come from `socket`, after those that are queued.
-    pub(super) fn join(&self, socket: Box<SocketOutput>) {
-        *self.source() = Source::Socket(Arc::from(socket));
+    pub(super) fn join(&self, socket: Arc<SocketOutput>) {
+        *self.source() = Source::Socket(socket);
     }
 
     /// Tells the reader by `signal` whenever it waits and there is something; resolves when it

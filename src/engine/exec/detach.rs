@@ -7,7 +7,7 @@ use crate::engine::{EngineKind, ExecOutput};
 
 /// How long dockerd may take to end the output of a terminal whose input has ended.
 /// It takes milliseconds (measured: 4 to 19 with 1 MB on its way).
-const DETACH_TIMEOUT: Duration = Duration::from_secs(5);
+pub(in crate::engine) const DETACH_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Exec {
     /// Leaves a terminal so that nobody notices; its [`ExecInput`](crate::engine::ExecInput) has to

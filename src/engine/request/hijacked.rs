@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use super::error::RequestError;
 use super::link::Link;
 use super::socket_output::SocketOutput;
+use crate::engine::exec::DETACH_TIMEOUT;
 use crate::engine::host::EngineHost;
 
 /// The most that one read takes: a little more than a unix socket holds (208 KiB).
@@ -40,7 +41,7 @@ pub(super) fn split(
             let (read, write) =
                 paced.socket.into_split().map_err(|error| RequestError::lost(&host, error))?;
             let output = SocketOutput::hijacked(host, read, early);
-            (HijackedInput { write: Box::new(write) }, HijackedOutput::Socket(Box::new(output)))
+            (HijackedInput { write: Box::new(write) }, HijackedOutput::Socket(Arc::new(output)))
         }
         link @ Link::Tls(_) => {
             let (read, write) = tokio::io::split(link);
@@ -79,9 +80,27 @@ impl HijackedInput {
 /// Bytes from the engine.
 pub enum HijackedOutput {
     /// From a socket: read by whoever wants the bytes, on any thread.
-    Socket(Box<SocketOutput>),
+    Socket(Arc<SocketOutput>),
     /// From within TLS: read on the runtime.
     Stream(StreamOutput),
+}
+
+impl HijackedOutput {
+    /// Leaves a terminal as [`Exec::detach`](crate::engine::Exec::detach) does.
+    pub async fn detach(mut self, mut input: HijackedInput) {
+        let rest = async {
+            let _ = input.end().await;
+            while let Ok(Some(_)) = self.next().await {}
+        };
+        let _ = tokio::time::timeout(DETACH_TIMEOUT, rest).await;
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, RequestError> {
+        match self {
+            Self::Socket(output) => output.next().await,
+            Self::Stream(output) => output.next().await,
+        }
+    }
 }
 
 /// What comes within TLS.
