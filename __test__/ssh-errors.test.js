@@ -3,6 +3,7 @@
 /** Every way in which an engine behind ssh cannot be reached has a name of its own. */
 
 const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const net = require('node:net');
 const os = require('node:os');
@@ -10,7 +11,7 @@ const path = require('node:path');
 
 const { Docker, DockerError, DockerServer } = require('..');
 const { engineSocket, useContainer } = require('./helpers/container');
-const { timed } = require('./helpers/deadline');
+const { stays, timed, until } = require('./helpers/deadline');
 const { useSshd } = require('./helpers/sshd');
 
 describe('an engine behind ssh that cannot be reached', () => {
@@ -110,16 +111,28 @@ describe('an engine behind ssh that cannot be reached', () => {
 
   it('starts one ssh for all who wait, and another one for who comes later', async () => {
     const { PATH } = process.env;
-    const bin = sshd.current.at('counting');
-    const starts = sshd.current.at('starts');
+    const [bin, starts, gate, open] = ['counting', 'starts', 'gate', 'open'].map((name) => sshd.current.at(name));
     fs.mkdirSync(bin);
-    fs.writeFileSync(path.join(bin, 'ssh'), `#!/bin/sh\necho start >> ${starts}\necho 'Connection refused' >&2\nexit 255\n`, { mode: 0o755 });
+    fs.writeFileSync(starts, '');
+    // It fails when it is told to, so that nobody comes too late to wait for it.
+    execFileSync('mkfifo', [gate]);
+    fs.writeFileSync(path.join(bin, 'ssh'), `#!/bin/sh
+echo start >> ${starts}
+[ -e ${open} ] || cat ${gate}
+echo 'Connection refused' >&2
+exit 255
+`, { mode: 0o755 });
     process.env.PATH = `${bin}${path.delimiter}${PATH}`;
     try {
-      const asked = docker({ linger: 12_345 });
-      const answers = await Promise.allSettled(Array.from({ length: 20 }, () => asked.ping()));
-      assert.deepEqual(new Set(answers.map(({ reason }) => reason.code)), new Set(['DEW_SSH_UNREACHABLE']));
       const count = () => fs.readFileSync(starts, 'utf8').split('start').length - 1;
+      const asked = docker({ linger: 12_345 });
+      const answered = Promise.allSettled(Array.from({ length: 20 }, () => asked.ping()));
+      await until('the first ssh', () => count() > 0);
+      await stays('only one', () => count() === 1, 500);
+      fs.writeFileSync(open, '');
+      await fs.promises.writeFile(gate, '');
+      const answers = await answered;
+      assert.deepEqual(new Set(answers.map(({ reason }) => reason.code)), new Set(['DEW_SSH_UNREACHABLE']));
       assert.equal(count(), 1);
       // After a failure it rests before it starts again.
       const { ms } = await timed(() => assert.rejects(asked.ping()));
