@@ -22,6 +22,20 @@ const MIB = 1024 * 1024;
 describe('a request', () => {
   const fake = useFakeEngines();
 
+  it('may be dialled without options, also for a hijacked connection', async () => {
+    const engine = await fake(ok);
+    const { modem } = new Docker({ socketPath: engine.socketPath });
+    for (const hijack of [false, true]) {
+      const wanted = { path: '/exec/e/start', method: 'POST', options: null, hijack, isStream: true, statusCodes: { 200: true } };
+      const stream = await new Promise((resolve, reject) => {
+        modem.dial(wanted, (error, answer) => (error ? reject(error) : resolve(answer)));
+      });
+      stream.resume();
+      await within('end of the answer', once(stream, 'end'));
+    }
+    assert.equal(engine.requests.length, 2);
+  });
+
   it('cannot come to mean another path by a name', async () => {
     const engine = await fake(ok);
     const docker = new Docker({ socketPath: engine.socketPath });

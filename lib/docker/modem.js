@@ -207,7 +207,8 @@ class Modem {
   #wanted(options) {
     const { options: given = {}, file } = options;
     const hijack = Boolean(options.hijack || options.openStdin);
-    const data = file ? undefined : bodyText(options);
+    const body = file ? undefined : givenBody(options);
+    const data = bodyText(body, options);
     return {
       method: options.method,
       target: this.#target(options.path, given ?? {}),
@@ -216,7 +217,7 @@ class Modem {
       file,
       hijack,
       gather: !options.isStream && !hijack,
-      terminal: hijack && Boolean((given._body ?? given)?.Tty),
+      terminal: hijack && Boolean(body?.Tty),
       idleTimeout: this.timeout ?? 0,
       signal: options.abortSignal ?? (isAbortSignal(options.signal) ? options.signal : undefined),
       beside: options.beside,
@@ -252,10 +253,14 @@ class Modem {
 /** Names and values by turns. */
 const pairsOf = (headers) => Object.entries(headers).flatMap(([name, value]) => [name, String(value)]);
 
-/** The JSON to send, or undefined. */
-function bodyText({ method, options, allowEmpty }) {
+/** What the options have as a body, if that goes with the method. */
+function givenBody({ method, options }) {
   if (!options || (method !== 'POST' && method !== 'PUT')) return undefined;
-  const body = '_body' in options ? options._body : without(options, NO_PARAMETERS);
+  return '_body' in options ? options._body : without(options, NO_PARAMETERS);
+}
+
+/** The JSON to send, or undefined. */
+function bodyText(body, { allowEmpty }) {
   if (body === null || body === undefined) return undefined;
   const text = JSON.stringify(body);
   return allowEmpty || (text !== '{}' && text !== '""') ? text : undefined;
