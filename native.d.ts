@@ -12,15 +12,11 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** The end that JavaScript reads. */
 export declare class ByteReader {
   /**
-   * Copies what waits into `slab`, from `offset` on; answers how many bytes that was, 0 if
-   * there is nothing now.
+   * Copies what waits into `slab`, from `offset` on. The answer's lowest two bits say how to go
+   * on: 0, ask again; 1, the signal comes when there is more, or the end; 2, nothing more will
+   * come. The others are the number of bytes. All in one call, for there is one for each key.
    */
-  readInto(slab: Buffer, offset: number): number
-  /**
-   * Asks for the signal when there is something to read, or the end. `true`: it is there
-   * already, and the signal will not come.
-   */
-  arm(): boolean
+  pull(slab: Buffer, offset: number): number
   /** Whether everything was read and nothing more will come. */
   isEnded(): boolean
   /** Says that nobody will read any more; what comes is dropped. */

@@ -1,7 +1,7 @@
 'use strict';
 
 const { NativeBridge } = require('./native');
-const { TurnBudget, takeChunk } = require('./pull');
+const { Source, TurnBudget } = require('./pull');
 const { pushRest } = require('./streams');
 
 // Signals of a bridge.
@@ -21,7 +21,7 @@ const LINGER_MS = 5000;
  */
 function bridgeTo(socket) {
   const native = new NativeBridge((signal) => {
-    if (signal === OUTPUT) sender.send();
+    if (signal === OUTPUT) sender.signal();
     else if (signal === INPUT) receiver.goOn();
     else if (signal === GONE) sender.letGo();
   });
@@ -80,32 +80,37 @@ class Receiver {
 /** From the addon to the socket. */
 class Sender {
   #socket;
-  #reader;
+  #source;
   #budget = new TurnBudget(() => this.send());
   #draining = false;
   #ended = false;
 
   constructor(socket, reader) {
     this.#socket = socket;
-    this.#reader = reader;
+    this.#source = new Source(reader);
     socket.on('drain', () => {
       this.#draining = false;
       this.send();
     });
   }
 
+  /** There may be bytes, or the end. */
+  signal() {
+    this.#source.waits = false;
+    this.send();
+  }
+
   send() {
-    const socket = this.#socket;
-    while (!this.#draining && !this.#ended && !socket.destroyed && !this.#budget.isSpent()) {
-      const chunk = takeChunk(this.#reader);
+    const [socket, source] = [this.#socket, this.#source];
+    while (!this.#draining && !this.#ended && !source.waits && !socket.destroyed && !this.#budget.isSpent()) {
+      const chunk = source.take();
       if (chunk !== null) {
         this.#budget.spend(chunk.length);
         this.#draining = !socket.write(chunk);
-      } else if (this.#reader.isEnded()) {
+      }
+      if (source.ended) {
         this.#ended = true;
         socket.end();
-      } else if (!this.#reader.arm()) {
-        return;
       }
     }
   }
@@ -113,7 +118,7 @@ class Sender {
   /** Nobody in the addon listens any more: what is left is sent, then the socket goes. */
   letGo() {
     const socket = this.#socket;
-    this.send();
+    this.signal();
     if (socket.destroyed) return;
     if (socket.writableFinished) {
       socket.destroy();

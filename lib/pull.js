@@ -11,22 +11,50 @@ const TURN_BUDGET = 1024 * 1024;
 let slab = null;
 let used = 0;
 
-/**
- * The next bytes that wait, or `null` if there are none now.
- *
- * @param {import('../native').ByteReader} reader
- * @returns {Buffer | null}
- */
-function takeChunk(reader) {
-  if (slab === null || SLAB_SIZE - used < SLAB_REST) {
-    slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
-    used = 0;
+// What the addon says of how to go on, in the lowest bits of what a pull answers.
+const NEXT_BITS = 2;
+const WAIT = 1;
+const END = 2;
+
+/** What comes out of the addon, chunk by chunk. */
+class Source {
+  /** Whether there is nothing more until the signal comes. */
+  waits = false;
+  /** Whether a pull has come to the end. */
+  ended = false;
+  #reader;
+
+  /** @param {import('../native').ByteReader} reader */
+  constructor(reader) {
+    this.#reader = reader;
   }
-  const count = reader.readInto(slab, used);
-  if (count === 0) return null;
-  const chunk = slab.subarray(used, used + count);
-  used += count;
-  return chunk;
+
+  /** The next bytes, or `null` if there are none now. */
+  take() {
+    if (slab === null || SLAB_SIZE - used < SLAB_REST) {
+      slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
+      used = 0;
+    }
+    const pulled = this.#reader.pull(slab, used);
+    const next = pulled & ((1 << NEXT_BITS) - 1);
+    this.waits = next === WAIT;
+    this.ended = next === END;
+    const count = pulled >>> NEXT_BITS;
+    if (count === 0) return null;
+    const chunk = slab.subarray(used, used + count);
+    used += count;
+    return chunk;
+  }
+
+  /** Whether there is nothing left to pull, and nothing will come. */
+  isEmpty() {
+    return this.#reader.isEnded();
+  }
+
+  /** Nobody wants any more. */
+  close() {
+    this.#reader.close();
+  }
 }
 
 /** How much may still be handed on in this turn of the event loop. */
@@ -43,7 +71,8 @@ class TurnBudget {
 
   spend(bytes) {
     this.#left -= bytes;
-    if (this.#resets) return;
+    // A key needs no timer of its own: what few bytes take is made good with the next.
+    if (this.#resets || this.#left > TURN_BUDGET / 2) return;
     this.#resets = true;
     setImmediate(() => {
       this.#resets = false;
@@ -64,12 +93,11 @@ class TurnBudget {
 
 /** Pulls what comes out of the addon, as fast as it is wanted. */
 class Puller {
-  #reader = null;
+  #source = null;
   #push;
   #ended;
   #budget = new TurnBudget(() => this.#pull());
   #wanted = false;
-  #armed = false;
   #pulling = false;
   #done = false;
 
@@ -84,8 +112,8 @@ class Puller {
 
   /** The bytes come from here. They are handed on behind what the caller still has to do: listeners may throw. */
   attach(reader) {
-    this.#reader = reader;
-    if (this.#done) reader.close();
+    this.#source = new Source(reader);
+    if (this.#done) this.#source.close();
     else process.nextTick(() => this.#pull());
   }
 
@@ -97,14 +125,14 @@ class Puller {
 
   /** There may be bytes, or the end. */
   signal() {
-    this.#armed = false;
+    if (this.#source !== null) this.#source.waits = false;
     this.#pull();
   }
 
   /** Nothing more is wanted, ever. */
   close() {
     this.#done = true;
-    this.#reader?.close();
+    this.#source?.close();
   }
 
   /** Whether a chunk is just being pushed. */
@@ -114,11 +142,11 @@ class Puller {
 
   /** Whether nothing will come any more, or ever has. */
   get isEnded() {
-    return this.#reader === null || this.#reader.isEnded();
+    return this.#source === null || this.#source.isEmpty();
   }
 
   #pull() {
-    if (!this.#wanted || this.#armed || this.#pulling || this.#done || this.#reader === null) return;
+    if (!this.#wanted || this.#pulling || this.#done || this.#source === null || this.#source.waits) return;
     let ended;
     this.#pulling = true;
     try {
@@ -137,20 +165,17 @@ class Puller {
 
   /** Pushes all that is there and wanted; answers whether that was the end. */
   #pullAll() {
-    while (this.#wanted && !this.#done && !this.#budget.isSpent()) {
-      const chunk = takeChunk(this.#reader);
+    const source = this.#source;
+    while (this.#wanted && !this.#done && !source.waits && !this.#budget.isSpent()) {
+      const chunk = source.take();
       if (chunk !== null) {
         this.#budget.spend(chunk.length);
         this.#wanted = this.#push(chunk);
-      } else if (this.#reader.isEnded()) {
-        return true;
-      } else if (!this.#reader.arm()) {
-        this.#armed = true;
-        return false;
       }
+      if (source.ended) return !this.#done;
     }
     return false;
   }
 }
 
-module.exports = { Puller, TurnBudget, takeChunk };
+module.exports = { Puller, Source, TurnBudget };

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::pipes::ByteSource;
+use super::pipes::{ByteSource, Next};
 use crate::{
     engine::{RequestError, SocketOutput},
     pipe::Pipe,
@@ -66,35 +66,30 @@ impl Output {
 }
 
 impl ByteSource for Output {
-    fn read_into(&self, room: &mut [u8]) -> usize {
+    fn pull(&self, room: &mut [u8], signal: &Waker) -> (usize, Next) {
         let mut source = self.source();
         let outcome = match &*source {
-            Source::Pipe => return self.pipe.read_into(room),
-            Source::Socket(socket) if !room.is_empty() => match self.pipe.read_into(room) {
+            Source::Pipe => return self.pipe.pull(room, signal),
+            Source::Socket(socket) => match self.pipe.read_into(room) {
                 0 => socket.try_read(room),
-                queued => return queued,
+                queued => return (queued, Next::Ask),
             },
-            _ => return 0,
+            Source::Ended(_) => return (0, Next::End),
         };
-        match outcome {
-            Ok(Some(count)) if count > 0 => return count,
-            Ok(None) => return 0,
-            Ok(Some(_)) => *source = Source::Ended(None),
-            Err(error) => *source = Source::Ended(Some(error)),
-        }
-        self.news.notify_one();
-        0
-    }
-
-    fn arm(&self, signal: &Waker) -> bool {
-        match &*self.source() {
-            Source::Pipe => self.pipe.arm_reader(signal),
-            Source::Ended(_) => true,
-            Source::Socket(_) => {
-                self.news.notify_one();
-                false
+        let next = match outcome {
+            Ok(Some(count)) if count > 0 => return (count, Next::Ask),
+            Ok(None) => Next::Wait,
+            Ok(Some(_)) => {
+                *source = Source::Ended(None);
+                Next::End
             }
-        }
+            Err(error) => {
+                *source = Source::Ended(Some(error));
+                Next::End
+            }
+        };
+        self.news.notify_one();
+        (0, next)
     }
 
     fn is_ended(&self) -> bool {

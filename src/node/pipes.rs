@@ -10,11 +10,8 @@ use crate::{client::Client, pipe::Pipe};
 
 /// Where bytes for JavaScript come from.
 pub(super) trait ByteSource: Send + Sync {
-    /// Copies what waits into `room`; answers how many bytes that was.
-    fn read_into(&self, room: &mut [u8]) -> usize;
-
-    /// Whether there is something already, or the end; if not, `signal` is woken when there is.
-    fn arm(&self, signal: &Waker) -> bool;
+    /// Copies what waits into `room`; answers how many bytes that was, and how to go on.
+    fn pull(&self, room: &mut [u8], signal: &Waker) -> (usize, Next);
 
     /// Whether everything was read and nothing more will come.
     fn is_ended(&self) -> bool;
@@ -23,13 +20,29 @@ pub(super) trait ByteSource: Send + Sync {
     fn close(&self);
 }
 
-impl ByteSource for Pipe {
-    fn read_into(&self, room: &mut [u8]) -> usize {
-        self.read_into(room)
-    }
+/// How a reader goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// There may be more already.
+    Ask = 0,
+    /// There is nothing more now; the signal comes with more, or with the end.
+    Wait = 1,
+    /// Nothing more will come.
+    End = 2,
+}
 
-    fn arm(&self, signal: &Waker) -> bool {
-        self.arm_reader(signal)
+/// Bits of what JavaScript is told of one pull that say how to go on; the others count bytes.
+const NEXT_BITS: u32 = 2;
+
+impl ByteSource for Pipe {
+    fn pull(&self, room: &mut [u8], signal: &Waker) -> (usize, Next) {
+        let count = self.read_into(room);
+        let next = if count == room.len() || self.arm_reader(signal) {
+            if self.is_ended() { Next::End } else { Next::Ask }
+        } else {
+            Next::Wait
+        };
+        (count, next)
     }
 
     fn is_ended(&self) -> bool {
@@ -56,20 +69,15 @@ impl ByteReader {
 
 #[napi]
 impl ByteReader {
-    /// Copies what waits into `slab`, from `offset` on; answers how many bytes that was, 0 if
-    /// there is nothing now.
+    /// Copies what waits into `slab`, from `offset` on. The answer's lowest two bits say how to go
+    /// on: 0, ask again; 1, the signal comes when there is more, or the end; 2, nothing more will
+    /// come. The others are the number of bytes. All in one call, for there is one for each key.
     #[napi]
-    pub fn read_into(&self, mut slab: BufferSlice, offset: u32) -> u32 {
+    pub fn pull(&self, mut slab: BufferSlice, offset: u32) -> u32 {
         let room = slab.get_mut(offset as usize..).unwrap_or_default();
-        // A slab is far smaller than 4 GiB.
-        u32::try_from(self.source.read_into(room)).unwrap_or(u32::MAX)
-    }
-
-    /// Asks for the signal when there is something to read, or the end. `true`: it is there
-    /// already, and the signal will not come.
-    #[napi]
-    pub fn arm(&self) -> bool {
-        self.source.arm(&self.signal)
+        let (count, next) = self.source.pull(room, &self.signal);
+        // A slab is far smaller than 1 GiB.
+        (u32::try_from(count).unwrap_or_default() << NEXT_BITS) | next as u32
     }
 
     /// Whether everything was read and nothing more will come.
@@ -160,5 +168,59 @@ impl ByteWriter {
     #[napi]
     pub fn end(&self) {
         self.sink.queue().end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Told(AtomicBool);
+
+    impl Wake for Told {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_pull_says_how_to_go_on() {
+        let told = Arc::new(Told::default());
+        let signal = Waker::from(Arc::clone(&told));
+        let (pipe, mut room) = (Pipe::new(1024), [0; 4]);
+        assert_eq!(pipe.pull(&mut room, &signal), (0, Next::Wait));
+        pipe.push(Bytes::from_static(b"abcdef"));
+        assert!(told.0.swap(false, Ordering::Relaxed));
+        assert_eq!(pipe.pull(&mut room, &signal), (4, Next::Ask));
+        assert_eq!(pipe.pull(&mut room, &signal), (2, Next::Wait));
+        pipe.push(Bytes::from_static(b"ghij"));
+        assert!(told.0.swap(false, Ordering::Relaxed));
+        assert_eq!(pipe.pull(&mut room, &signal), (4, Next::Ask), "there may be more");
+        assert_eq!(pipe.pull(&mut room, &signal), (0, Next::Wait));
+        pipe.end();
+        assert!(told.0.swap(false, Ordering::Relaxed));
+        assert_eq!(pipe.pull(&mut room, &signal), (0, Next::End));
+    }
+
+    #[test]
+    fn the_end_comes_with_the_last_bytes() {
+        for length in [3, 4] {
+            let pipe = Pipe::new(1024);
+            pipe.push(Bytes::from_static(b"abcd").slice(..length));
+            pipe.end();
+            assert_eq!(pipe.pull(&mut [0; 4], Waker::noop()), (length, Next::End));
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_at_its_end() {
+        let pipe = Pipe::new(1024);
+        pipe.push(Bytes::from_static(b"nobody wants this"));
+        pipe.close();
+        assert_eq!(pipe.pull(&mut [0; 4], Waker::noop()), (0, Next::End));
     }
 }
