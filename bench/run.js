@@ -16,7 +16,7 @@
 //   --json    every single figure, for other programs
 //   --plots   measures nothing, and draws docs/plots/*.svg from what --json wrote
 //
-// The programs bench/fake-engine and bench/load-client are built by cargo first, where they are missing.
+// The programs bench/fake-engine, bench/load-client and bench/bare-server are built by cargo first, where they are missing.
 
 const fs = require('fs');
 const os = require('os');
@@ -51,6 +51,8 @@ const SUITES = {
   ceiling: 'fakePinned', scale: 'fakePinned', loop: 'fakePinned', busy: 'fake', slow: 'fake', rate: 'fake', startFake: 'fake',
   small: 'nothing', require: 'nothing', size: 'nothing',
 };
+/** Where a bare server is one of the peers, but for quick runs. */
+const WITH_BARE = ['input', 'echo', 'ceiling'];
 /** Not part of a run unless they are asked for; of a quick one, those of which another suite shows more. */
 const FULL_ONLY = ['busyReal'], NOT_QUICK = ['idle'];
 
@@ -111,6 +113,7 @@ async function main(args) {
   }
   // Before the clock runs, and before anything is measured.
   if (wanted.suites.some((name) => SUITES[name].startsWith('fake'))) ['fake-engine', 'load-client'].forEach(example);
+  if (!wanted.options.quick && wanted.suites.some((name) => WITH_BARE.includes(name))) example('bare-server');
   const began = Date.now();
   const measure = async (engine) => {
     const about = await machine(engine);

@@ -1,5 +1,5 @@
 'use strict';
-// The two programs of the benchmarks that are written in Rust, built where they are missing.
+// The programs of the benchmarks that are written in Rust, built where they are missing.
 
 const { spawnSync } = require('child_process');
 const fs = require('fs');

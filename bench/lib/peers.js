@@ -20,6 +20,8 @@ const needsDockerode = () => (installed('dockerode') ? null : 'dockerode is not 
 const PEERS = {
   engine: { title: 'engine directly, Node', client: 'engine', unless: () => null },
   socat: { title: 'engine through socat, Node', server: 'socat', client: 'engine', unless: (context) => SERVERS.socat.unless(context) },
+  bare: { title: 'a bare server, our Node client', server: 'bare', client: 'ours', unless: (context) => needsAddon() || SERVERS.bare.unless(context) },
+  bareDew: { title: 'a bare server, `dew exec`', server: 'bare', client: 'dew', unless: (context) => needsDew() || SERVERS.bare.unless(context) },
   dockerode: { title: "dockerode's exec stream", client: 'dockerode', unless: needsDockerode },
   original: { title: 'originals 3.0.0', server: 'original', client: 'original', unless: needsOriginals },
   adopted: { title: 'ours: Node http server, Node client', server: 'adopted', client: 'ours', unless: needsAddon },

@@ -12,7 +12,7 @@ const FOLDER = path.join(__dirname, '../../docs/plots');
 /** One for each peer, in every plot; strong enough on white and on black. */
 const COLORS = {
   engine: '#84826f', socat: '#d97706', dockerode: '#14b8a6', original: '#ef4444',
-  adopted: '#3b82f6', port: '#10b981', dew: '#a855f7', dewNode: '#a855f7', docker: '#ec4899',
+  bare: '#a16207', bareDew: '#a16207', ws: '#64748b', adopted: '#3b82f6', port: '#10b981', dew: '#a855f7', dewNode: '#a855f7', docker: '#ec4899',
 };
 const plain = (title) => title.replaceAll('`', '');
 const peer = (name) => plain(PEERS[name].title);

@@ -7,6 +7,7 @@ const os = require('os');
 const path = require('path');
 const { once } = require('events');
 const { find } = require('../../scripts/lib/tools');
+const { example } = require('./build');
 const { pinned } = require('./cpus');
 const { endedChildrenCpuSeconds } = require('./processes');
 
@@ -158,6 +159,13 @@ async function serve(program, { engine, container, maxSessions, cpus }) {
   return { pid, url, end };
 }
 
+/** Starts the least that a server can be; as `serve`. */
+async function serveBare({ engine, container }, { cpus } = {}) {
+  const words = [example('bare-server'), engine.host.replace('unix://', ''), container];
+  const { pid, match: [url], end } = await start(pinned(cpus, words), /ws:\/\/\S+\/bench/);
+  return { pid, url, end };
+}
+
 /** Starts a bare relay of an engine's unix socket to TCP, a process for each connection; as `serve`. */
 async function relay(engine, { cpus } = {}) {
   // As much at a time as our server reads at once; its default of 8 KiB would be no match.
@@ -167,4 +175,4 @@ async function relay(engine, { cpus } = {}) {
   return { pid, url: `tcp://127.0.0.1:${port}`, end };
 }
 
-module.exports = { dew, docker, socat, addonIsBuilt, ProgramClient, serve, relay };
+module.exports = { dew, docker, socat, addonIsBuilt, ProgramClient, serve, serveBare, relay };

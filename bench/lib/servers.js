@@ -5,7 +5,7 @@ const fs = require('fs');
 const path = require('path');
 const { Child } = require('./child');
 const { cpuSeconds, familyCpuSeconds } = require('./processes');
-const { addonIsBuilt, dew, relay, serve, socat } = require('./programs');
+const { addonIsBuilt, dew, relay, serve, serveBare, socat } = require('./programs');
 
 const MAX_SESSIONS = 10_000;
 
@@ -30,6 +30,7 @@ const needsSocat = (context) => (socat() ? needsUnix(context) : 'there is no soc
 const SERVERS = {
   engine: { title: 'engine directly', direct: true, unless: () => null },
   socat: { title: 'socat, 256 KiB at a time', direct: true, unless: needsSocat },
+  bare: { title: 'a bare server', unless: needsUnix },
   original: { title: 'original server 3.0.0', node: true, unless: needsOriginal },
   adopted: { title: 'ours: Node http server', node: true, unless: needsAddon },
   port: { title: 'ours: `port`', node: true, unless: needsAddon },
@@ -50,6 +51,10 @@ async function startServer(kind, { engine, container }, { cpus, gc = false } = {
   if (kind === 'socat') {
     const { pid, url, end } = await relay(engine, { cpus });
     return { pid, url, cpu: () => familyCpuSeconds(pid), end };
+  }
+  if (kind === 'bare') {
+    const { pid, url, end } = await serveBare({ engine, container }, { cpus });
+    return { pid, url, cpu: () => cpuSeconds(pid), end };
   }
   if (kind === 'dew') {
     const { pid, url, end } = await serve(dew(), { engine, container, maxSessions: MAX_SESSIONS, cpus });

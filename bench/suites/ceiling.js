@@ -60,7 +60,7 @@ function summary(rounds, reference) {
 
 /** What a server can move and what that costs it, when it has a core for itself and the engine costs next to nothing. */
 module.exports = async function ceiling(context, { quick }) {
-  const kinds = available(SERVERS, ['engine', 'socat', 'original', 'adopted', 'port', 'dew'], context);
+  const kinds = available(SERVERS, ['engine', 'socat', ...(quick ? [] : ['bare']), 'original', 'adopted', 'port', 'dew'], context);
   const cases = quick ? CASES.slice(0, 2) : CASES;
   const count = quick ? 1 : 5;
   // The originals take ten times as long for each byte.

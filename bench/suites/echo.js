@@ -7,7 +7,7 @@ const { fixed, table } = require('../lib/table');
 
 /** From a key to its echo, through a terminal. */
 module.exports = async function echo(context, { quick }) {
-  const names = available(PEERS, ['engine', 'socat', 'original', 'ws', 'adopted', 'port', 'dewNode'], context);
+  const names = available(PEERS, ['engine', 'socat', ...(quick ? [] : ['bare']), 'original', 'ws', 'adopted', 'port', 'dewNode'], context);
   const samples = quick ? 200 : 500;
   const rounds = quick ? 1 : 3;
   const times = Object.fromEntries(names.map((name) => [name, []]));

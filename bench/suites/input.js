@@ -4,7 +4,7 @@ const { transfer } = require('../lib/transfer');
 
 /** Throughput of a command's stdin, and what it costs. */
 module.exports = async function input(context, { quick }) {
-  const peers = ['engine', ...(quick ? [] : ['socat', 'dockerode']), 'original', 'adopted', 'port', 'dew', 'docker'];
+  const peers = ['engine', ...(quick ? [] : ['socat', 'bare', 'bareDew', 'dockerode']), 'original', 'adopted', 'port', 'dew', 'docker'];
   const mib = quick ? 50 : 200;
   const bytes = mib * 1024 * 1024;
   const job = (command, said) => ({
