@@ -12,6 +12,12 @@ const { startPrivateEngine, reapEngines, engineFolders, cannotStart } = require(
 const { startPrivatePodman } = require('./lib/private-podman');
 const { LABEL, insideRun, runId, stateOf } = require('./lib/run-id');
 
+/**
+ * How often an image is sent to an engine that breaks the connection: dockerd 20.10 was seen to do so twice in some hundred starts, in the
+ * middle of the upload and without a word in its log.
+ */
+const UPLOADS = 2;
+
 /** Hosts of which we have said already that nothing answers there. */
 const warned = new Set();
 
@@ -58,18 +64,32 @@ async function removeContainers(engine, wanted) {
 async function ensureImage(engine) {
   for (const [key, name] of Object.entries(IMAGES)) {
     let there = await hold(engine, key);
-    if (!there) {
-      const target = `/images/create?fromSrc=-&repo=${name}&tag=latest&changes=${encodeURIComponent(`LABEL ${LABEL}=1`)}`;
-      const { status, text } = await call(engine, 'POST', target, { tar: imageArchive(key) }).catch(async (cause) => {
-        throw new Error(engine.report ? `${cause.message}; ${await engine.report()}` : cause.message, { cause });
-      });
-      // Failures come with status 200 as well, as a line of the progress report.
-      if (status !== 200 || /"error"/.test(text)) throw new Error(`engine did not import ${name}: ${text.trim()} (HTTP ${status})`);
+    for (let attempt = 1; !there && attempt <= UPLOADS; attempt++) {
+      const lost = await upload(engine, key, name);
       there = await hold(engine, key);
+      if (lost && !there && attempt === UPLOADS) throw lost;
+      if (lost) console.error(`${lost.message}\n${there ? 'the image is there' : 'trying again'}`);
     }
     if (!there) throw new Error(`engine at ${engine.host} lost the image ${name} it had just imported`);
   }
   return IMAGES;
+}
+
+/** Has the engine import an image; resolves to an error if the connection broke meanwhile. */
+async function upload(engine, key, name) {
+  const target = `/images/create?fromSrc=-&repo=${name}&tag=latest&changes=${encodeURIComponent(`LABEL ${LABEL}=1`)}`;
+  let answer;
+  try {
+    answer = await call(engine, 'POST', target, { tar: imageArchive(key) });
+  } catch (cause) {
+    const error = new Error(engine.report ? `${cause.message}; ${await engine.report()}` : cause.message, { cause });
+    if (cause.code === 'EPIPE' || cause.code === 'ECONNRESET') return error;
+    throw error;
+  }
+  const { status, text } = answer;
+  // Failures come with status 200 as well, as a line of the progress report.
+  if (status !== 200 || /"error"/.test(text)) throw new Error(`engine did not import ${name}: ${text.trim()} (HTTP ${status})`);
+  return null;
 }
 
 /** Makes the container that holds an image for this run; false if there is no such image. */
