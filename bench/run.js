@@ -53,8 +53,8 @@ const SUITES = {
 };
 /** Where a bare server is one of the peers, but for quick runs. */
 const WITH_BARE = ['input', 'echo', 'ceiling'];
-/** Not part of a run unless they are asked for; of a quick one, those of which another suite shows more. */
-const FULL_ONLY = ['busyReal'], NOT_QUICK = ['idle'];
+/** Not part of a run unless they are asked for; of a quick one, what another suite shows more of or is not about sessions. */
+const FULL_ONLY = ['busyReal'], NOT_QUICK = ['idle', 'ssh'];
 
 function parse(args) {
   const { values } = parseArgs({
