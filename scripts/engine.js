@@ -13,8 +13,8 @@ const { startPrivatePodman } = require('./lib/private-podman');
 const { LABEL, insideRun, runId, stateOf } = require('./lib/run-id');
 
 /**
- * How often an image is sent to an engine that breaks the connection: dockerd 20.10 was seen to do so twice in some hundred starts, in the
- * middle of the upload and without a word in its log.
+ * How often an image is sent to an engine that breaks the connection. dockerd 20.10 was seen to do so twice in some hundred
+ * starts, right behind its start, and without a word in its log.
  */
 const UPLOADS = 2;
 
