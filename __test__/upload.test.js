@@ -2,21 +2,17 @@
 
 const assert = require('node:assert');
 const { IMAGES, ensureImage } = require('../scripts/engine');
-const { useFakeEngines } = require('./helpers/fake-engine');
+const { bodyOf, useFakeEngines } = require('./helpers/fake-engine');
 
-/**
- * An engine without images, that takes uploads as `take(number, finish)` says: `finish` takes the image,
- * and the answer is what `take` makes of it.
- */
+/** An engine without images. `take(number, request, response, keep)` answers each upload; after `keep()` the image is there. */
 function withoutImages(take) {
   const there = new Set();
   const state = { uploads: 0 };
-  const answer = (request, response) => {
+  const answer = async (request, response) => {
     const url = new URL(request.url, 'http://engine');
     if (url.pathname === '/containers/create') {
-      let text = '';
-      request.on('data', (chunk) => { text += chunk; });
-      request.on('end', () => response.writeHead(there.has(JSON.parse(text).Image) ? 201 : 404).end('{}'));
+      const { Image } = JSON.parse(await bodyOf(request));
+      response.writeHead(there.has(Image) ? 201 : 404).end('{}');
       return;
     }
     take(++state.uploads, request, response, () => there.add(url.searchParams.get('repo')));

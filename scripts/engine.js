@@ -67,8 +67,9 @@ async function ensureImage(engine) {
     for (let attempt = 1; !there && attempt <= UPLOADS; attempt++) {
       const lost = await upload(engine, key, name);
       there = await hold(engine, key);
-      if (lost && !there && attempt === UPLOADS) throw lost;
-      if (lost) console.error(`${lost.message}\n${there ? 'the image is there' : 'trying again'}`);
+      if (!lost) break;
+      if (!there && attempt === UPLOADS) throw lost;
+      console.error(`${lost.message}\n${there ? 'the image is there' : 'trying again'}`);
     }
     if (!there) throw new Error(`engine at ${engine.host} lost the image ${name} it had just imported`);
   }
